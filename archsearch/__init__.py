@@ -1,0 +1,1 @@
+"""archsearch: neural architecture search and ablation for mobile vision backbones."""

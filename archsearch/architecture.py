@@ -1,0 +1,164 @@
+"""An architecture: input, stem, stages, head. A small immutable tree of plain values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from archsearch.blocks.head import Head
+from archsearch.blocks.layer import Layer, Shape, Site
+
+SCHEMA = 1
+
+Resolution = int | tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A downsampling layer (or none) and the blocks that follow it at one width and size."""
+
+    width: int
+    downsample: Layer | None
+    blocks: tuple[Layer, ...]
+
+
+class Place(NamedTuple):
+    """One layer of an architecture, with its path in the tree and the site where it stands."""
+
+    path: str
+    stage: int
+    layer: Layer
+    site: Site
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A backbone for images of ``channels`` channels at ``resolution`` (an int, or height, width).
+
+    ``name`` is a label and not part of the identity.
+    """
+
+    channels: int
+    resolution: Resolution
+    stem: Layer
+    stem_width: int | None
+    stages: tuple[Stage, ...]
+    head: Head
+    name: str | None = None
+
+    @cached_property
+    def id(self) -> str:
+        """First twelve hex digits of the SHA-256 of the canonical JSON."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()[:12]
+
+    def canonical(self) -> str:
+        """JSON with sorted keys, repeats written out, and leaves at their default left out.
+
+        Leaving defaults out keeps ids stable when a block gains a new leaf.
+        """
+        return json.dumps(self._data(compact=False), sort_keys=True, separators=(",", ":"))
+
+    def to_data(self) -> dict[str, Any]:
+        """The architecture as an architecture file holds it, equal neighbours folded."""
+        named = {"name": self.name} if self.name else {}
+        return {"schema": SCHEMA, **named, **self._data(compact=True)}
+
+    def at(self, resolution: Resolution) -> Architecture:
+        """The same architecture for another input resolution."""
+        return replace(self, resolution=resolution)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Input height and width in pixels."""
+        return (self.resolution,) * 2 if isinstance(self.resolution, int) else self.resolution
+
+    def places(self) -> Iterator[Place]:
+        """Every layer from stem to last block, with the site where it stands."""
+        height, width = self.size
+        channels = self.stem_width or self.stages[0].width
+        yield Place("stem", -1, self.stem, Site(self.channels, channels, height, width))
+        height, width = self.stem.out_size(height, width)
+        for index, stage in enumerate(self.stages):
+            if stage.downsample is not None:
+                site = Site(channels, stage.width, height, width)
+                yield Place(f"stages.{index}.downsample", index, stage.downsample, site)
+                height, width = stage.downsample.out_size(height, width)
+            channels = stage.width
+            site = Site(channels, channels, height, width)
+            for number, block in enumerate(stage.blocks):
+                yield Place(f"stages.{index}.blocks.{number}", index, block, site)
+
+    def shared(self) -> dict[tuple[int, str], Shape]:
+        """Shape of every parameter that blocks of one stage share, by stage and name."""
+        return {
+            (place.stage, name): shape
+            for place in self.places()
+            for name, shape in place.layer.shared(place.site).items()
+        }
+
+    def out_site(self) -> Site:
+        """Channels and size of the last stage's map, which the head gets."""
+        *_, last = self.places()
+        height, width = last.layer.out_size(last.site.height, last.site.width)
+        return Site(last.site.channels, last.site.channels, height, width)
+
+    def problem(self) -> str | None:
+        """Say why this is no valid architecture (a block cannot stand at its width), or None."""
+        for index, stage in enumerate(self.stages):
+            before = self.stages[index - 1].width if index else self.stem_width
+            if stage.downsample is None and before not in (None, stage.width):
+                return (
+                    f"stages.{index}: gets {before} channels and has width {stage.width}; "
+                    "give it a downsample or the same width"
+                )
+            if not index and stage.downsample is not None and before is None:
+                return "stages.0: has a downsample, so the stem needs a width"
+        for place in self.places():
+            if reason := place.layer.problem(place.site):
+                return f"{place.path}: {place.layer.kind}: {reason}"
+        return None
+
+    def blocks_in_short(self) -> str:
+        """One line for tables: the blocks of each stage with their counts and widths."""
+        return " | ".join(
+            f"{stage.width}: " + " ".join(_counted(stage.blocks)) for stage in self.stages
+        )
+
+    def _data(self, *, compact: bool) -> dict[str, Any]:
+        size = self.resolution if isinstance(self.resolution, int) else list(self.resolution)
+        stem = layer_data(self.stem)
+        if self.stem_width is not None:
+            stem["width"] = self.stem_width
+        return {
+            "input": {"channels": self.channels, "resolution": size},
+            "stem": stem,
+            "stages": [_stage_data(stage, compact) for stage in self.stages],
+            "head": self.head.model_dump(exclude_defaults=True),
+        }
+
+
+def layer_data(layer: Layer) -> dict[str, Any]:
+    """A layer as files hold it: ``{kind: {leaf: value}}``, leaves at their default left out."""
+    return {layer.kind: layer.model_dump(exclude_defaults=True)}
+
+
+def _stage_data(stage: Stage, compact: bool) -> Mapping[str, Any]:
+    data: dict[str, Any] = {"width": stage.width}
+    if stage.downsample is not None:
+        data["downsample"] = layer_data(stage.downsample)
+    blocks = [layer_data(block) for block in stage.blocks]
+    if compact:
+        runs = [(block, len(list(run))) for block, run in groupby(blocks)]
+        blocks = [block if count == 1 else {"repeat": count, **block} for block, count in runs]
+    return {**data, "blocks": blocks}
+
+
+def _counted(blocks: tuple[Layer, ...]) -> Iterator[str]:
+    for kind, run in groupby(block.kind for block in blocks):
+        count = len(list(run))
+        yield kind if count == 1 else f"{count}x{kind}"

@@ -1,0 +1,109 @@
+"""The inverted residual of MobileNetV2, with a circular variant from ParC-MobileNetV2."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+
+from archsearch.blocks.counting import depthwise, norm, pointwise
+from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.leaves import OddKernel, Ratio
+from archsearch.blocks.norms import ACTIVATIONS
+from archsearch.blocks.pacc import HalvesCircular, halves_cost, halves_problem
+
+
+def rounded(channels: float) -> int:
+    """Round to the nearest multiple of 8, up where that would lose more than a tenth.
+
+    MobileNet's rule for widths; at least 8.
+    """
+    nearest = max(8, int(channels + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * channels else nearest
+
+
+class InvertedResidualBlock(nn.Module):
+    """Expand, filter in space, project; the input is added where the shape allows."""
+
+    def __init__(self, path: nn.Module, *, residual: bool) -> None:
+        super().__init__()
+        self.path = path
+        self.residual = residual
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, in_channels, H, W) to (B, channels, ceil(H / stride), ceil(W / stride))."""
+        y: Tensor = self.path(x)
+        return x + y if self.residual else y
+
+
+class InvertedResidual(Layer):
+    """MobileNetV2's inverted residual (arXiv 1801.04381), in a stage or as its downsampling layer.
+
+    1x1 BN act, depthwise kxk BN act, 1x1 BN; plus the input at stride 1 and equal channels. With
+    ``expand: 1`` the first part is left out. ``kernel: global`` is ParC-MobileNetV2: ParC-H and
+    ParC-W on half the hidden channels each, in place of the depthwise convolution.
+    """
+
+    kind: ClassVar[str] = "inverted_residual"
+
+    kernel: OddKernel | Literal["global"] = 3
+    expand: Ratio = 4.0
+    """Hidden channels by channels that come in, rounded to a multiple of 8."""
+    stride: Literal[1, 2] = 1
+    activation: Literal["silu", "relu6", "hardswish"] = "silu"
+    position: bool = False
+    """Position embeddings; with kernel: global only."""
+
+    def problem(self, site: Site) -> str | None:
+        """Say why this layer cannot stand at ``site``, or None."""
+        return halves_problem(self.kernel, self.stride, self.position, self._hidden(site))
+
+    def out_size(self, height: int, width: int) -> tuple[int, int]:
+        """Size of the output map: halved and rounded up at stride 2."""
+        return -(-height // self.stride), -(-width // self.stride)
+
+    def cost(self, site: Site) -> Cost:
+        """Closed-form cost at ``site``."""
+        hidden, out_height, out_width = self._hidden(site), *self.out_size(site.height, site.width)
+        pixels = out_height * out_width
+        total = self._spatial_cost(site, pixels) + norm(hidden)
+        total += pointwise(hidden, site.channels, pixels, bias=False) + norm(site.channels)
+        if self.expand == 1:
+            return total
+        expand = pointwise(site.in_channels, hidden, site.height * site.width, bias=False)
+        return total + expand + norm(hidden)
+
+    def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
+        """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
+        hidden, activation = self._hidden(site), ACTIVATIONS[self.activation]
+        parts: OrderedDict[str, nn.Module] = OrderedDict()
+        if self.expand != 1:
+            parts["expand"] = nn.Conv2d(site.in_channels, hidden, 1, bias=False)
+            parts["expand_norm"] = nn.BatchNorm2d(hidden)
+            parts["expand_activation"] = activation()
+        parts["spatial"] = self._spatial(site)
+        parts["spatial_norm"] = nn.BatchNorm2d(hidden)
+        parts["spatial_activation"] = activation()
+        parts["project"] = nn.Conv2d(hidden, site.channels, 1, bias=False)
+        parts["project_norm"] = nn.BatchNorm2d(site.channels)
+        residual = self.stride == 1 and site.in_channels == site.channels
+        return InvertedResidualBlock(nn.Sequential(parts), residual=residual)
+
+    def _hidden(self, site: Site) -> int:
+        return site.in_channels if self.expand == 1 else rounded(site.in_channels * self.expand)
+
+    def _spatial_cost(self, site: Site, pixels: int) -> Cost:
+        hidden = self._hidden(site)
+        if self.kernel == "global":
+            return halves_cost(hidden, site.height, site.width, self.position)
+        return depthwise(hidden, self.kernel, pixels, bias=False)
+
+    def _spatial(self, site: Site) -> nn.Module:
+        hidden, kernel = self._hidden(site), self.kernel
+        if kernel == "global":
+            return HalvesCircular(hidden, site.height, site.width, self.position)
+        return nn.Conv2d(
+            hidden, hidden, kernel, self.stride, kernel // 2, groups=hidden, bias=False
+        )

@@ -1,0 +1,72 @@
+"""What every layer of the language is: leaves, a rule, a closed-form cost and a module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+from torch import nn
+
+Shape = tuple[int, ...]
+
+
+class Cost(NamedTuple):
+    """Cost of inference at batch 1.
+
+    ``params`` counts trainable numbers. ``macs`` counts multiply-accumulates of convolutions,
+    linear layers and matrix products (FFT included, see ``counting.fft2d``); norms, activations,
+    biases and elementwise products are not counted.
+    """
+
+    params: int = 0
+    macs: int = 0
+
+    def __add__(self, other: object) -> Cost:
+        """Add two costs field by field."""
+        if not isinstance(other, Cost):
+            return NotImplemented
+        return Cost(self.params + other.params, self.macs + other.macs)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a layer stands: channels it gets and gives, and the size of the map that it gets."""
+
+    in_channels: int
+    channels: int
+    height: int
+    width: int
+
+
+class Layer(BaseModel):
+    """A layer of the language: its fields are its leaves.
+
+    A layer is a plain immutable value. It knows its rule (``problem``), its closed-form ``cost``
+    and how to ``build`` its module; the three stand in one file so that they cannot drift apart.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    kind: ClassVar[str]
+
+    def problem(self, site: Site) -> str | None:
+        """Say why this layer cannot stand at ``site``, or None. Depends on channels only."""
+        raise NotImplementedError
+
+    def out_size(self, height: int, width: int) -> tuple[int, int]:
+        """Size of the output map for an input map of this size."""
+        return height, width
+
+    def shared(self, site: Site) -> Mapping[str, Shape]:
+        """Names and shapes of parameters that all such layers of a stage share (CMT's table)."""
+        return {}
+
+    def cost(self, site: Site) -> Cost:
+        """Closed-form cost at ``site``, shared parameters left out."""
+        raise NotImplementedError
+
+    def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:
+        """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
+        raise NotImplementedError

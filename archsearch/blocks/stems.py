@@ -1,0 +1,121 @@
+"""The layers that an image meets first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+from torch import nn
+
+from archsearch.blocks.counting import conv2d
+from archsearch.blocks.counting import norm as norm_cost
+from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.leaves import OddKernel
+from archsearch.blocks.norms import ACTIVATIONS, NORMS, Activation, Norm
+from archsearch.blocks.patches import PatchConv, patches
+
+
+class PatchStem(Layer):
+    """Convolution whose stride is its kernel, then norm: EdgeNeXt, HorNet, ConvNeXt."""
+
+    kind: ClassVar[str] = "patch"
+
+    size: Annotated[int, Field(ge=1)] = 4
+    norm: Norm = "layer"
+    """``"batch"``: as EdgeNeXt's fast variant, where the convolution has no bias."""
+
+    def problem(self, site: Site) -> str | None:  # noqa: ARG002
+        """It can stand anywhere."""
+        return None
+
+    def out_size(self, height: int, width: int) -> tuple[int, int]:
+        """Size of the output map for an input map of this size."""
+        return patches(height, self.size), patches(width, self.size)
+
+    def cost(self, site: Site) -> Cost:
+        """Closed-form cost at ``site``."""
+        height, width = self.out_size(site.height, site.width)
+        conv = conv2d(site.in_channels, site.channels, self.size, height * width, bias=self._bias)
+        return conv + norm_cost(site.channels)
+
+    def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
+        """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
+        conv = PatchConv(site.in_channels, site.channels, self.size, bias=self._bias)
+        return nn.Sequential(conv, NORMS[self.norm](site.channels))
+
+    @property
+    def _bias(self) -> bool:
+        return self.norm == "layer"
+
+
+class ConvStem(Layer):
+    """Convolution without bias, batch norm, activation: MobileNetV2, MobileViT, ParC-Net."""
+
+    kind: ClassVar[str] = "conv"
+
+    kernel: OddKernel = 3
+    stride: Literal[1, 2] = 2
+    activation: Activation = "silu"
+
+    def problem(self, site: Site) -> str | None:  # noqa: ARG002
+        """It can stand anywhere."""
+        return None
+
+    def out_size(self, height: int, width: int) -> tuple[int, int]:
+        """Size of the output map for an input map of this size."""
+        return -(-height // self.stride), -(-width // self.stride)
+
+    def cost(self, site: Site) -> Cost:
+        """Closed-form cost at ``site``."""
+        height, width = self.out_size(site.height, site.width)
+        conv = conv2d(site.in_channels, site.channels, self.kernel, height * width, bias=False)
+        return conv + norm_cost(site.channels)
+
+    def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
+        """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
+        conv = nn.Conv2d(
+            site.in_channels,
+            site.channels,
+            self.kernel,
+            stride=self.stride,
+            padding=self.kernel // 2,
+            bias=False,
+        )
+        return nn.Sequential(conv, nn.BatchNorm2d(site.channels), ACTIVATIONS[self.activation]())
+
+
+class CmtStem(Layer):
+    """CMT's stem: three times 3x3 convolution, GELU, batch norm; the first one has stride 2."""
+
+    kind: ClassVar[str] = "cmt_stem"
+
+    def problem(self, site: Site) -> str | None:  # noqa: ARG002
+        """It can stand anywhere."""
+        return None
+
+    def out_size(self, height: int, width: int) -> tuple[int, int]:
+        """Size of the output map for an input map of this size."""
+        return -(-height // 2), -(-width // 2)
+
+    def cost(self, site: Site) -> Cost:
+        """Closed-form cost at ``site``."""
+        height, width = self.out_size(site.height, site.width)
+        first = conv2d(site.in_channels, site.channels, 3, height * width)
+        other = conv2d(site.channels, site.channels, 3, height * width)
+        norm = norm_cost(site.channels)
+        return first + other + other + norm + norm + norm
+
+    def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
+        """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
+        channels = site.channels
+        return nn.Sequential(
+            _conv_gelu_norm(site.in_channels, channels, stride=2),
+            _conv_gelu_norm(channels, channels, stride=1),
+            _conv_gelu_norm(channels, channels, stride=1),
+        )
+
+
+def _conv_gelu_norm(in_channels: int, channels: int, stride: int) -> nn.Sequential:
+    conv = nn.Conv2d(in_channels, channels, 3, stride=stride, padding=1)
+    return nn.Sequential(conv, nn.GELU(), nn.BatchNorm2d(channels))

@@ -1,0 +1,17 @@
+"""The in-process engine: one package after the other, for tests, notebooks and debugging."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from archsearch.datasets import Images
+from archsearch.evaluate import Workbench
+from archsearch.search import Run
+
+
+def work(run: Run, images: Images, changed: Callable[[], None]) -> None:
+    """Do everything the run hands out, in this process."""
+    bench = Workbench(run.study, images)
+    while (package := run.next_package()) is not None:
+        run.finish(bench.evaluate(package))
+        changed()

@@ -1,0 +1,158 @@
+"""The Ray Tune engine: from two cores to a cluster (RAY_ADDRESS), with actors that are reused.
+
+A Tune trial is a package, not a candidate: cheap scores go in batches, so that Tune's cost of
+about a tenth of a second a trial is paid a few times a generation.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from archsearch.datasets import Images
+from archsearch.evaluate import Job, Outcome, Package, Workbench
+from archsearch.search import Run
+from archsearch.settings import Engine as EngineSettings
+from archsearch.study import Study
+from archsearch.trial import CurvePoint, Measured
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # our store is the truth
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Tune's own snapshots are never read
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "TUNE_MAX_PENDING_TRIALS_PG": "16",
+}
+
+
+def work(run: Run, images: Images, changed: Callable[[], None]) -> None:
+    """Do everything the run hands out, on Ray workers."""
+    os.environ.update({key: os.environ.get(key, value) for key, value in _QUIET.items()})
+    import ray
+    from ray import tune
+
+    settings = run.study.settings.engine
+    folder = tempfile.mkdtemp(prefix="archsearch-ray-")
+    started = not ray.is_initialized()
+    try:
+        if started:
+            _start(settings)
+        trainable = tune.with_resources(
+            tune.with_parameters(_worker(tune.Trainable), study=run.study, images=images),
+            {"cpu": settings.threads},
+        )
+        tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=_searcher(run, changed),
+                num_samples=-1,
+                reuse_actors=True,
+                max_concurrent_trials=settings.workers,
+                metric="outcomes",
+                mode="max",
+                trial_dirname_creator=lambda trial: str(trial.trial_id),
+            ),
+            run_config=tune.RunConfig(name="run", storage_path=folder, verbose=0),
+        ).fit()
+    finally:
+        if started:
+            ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(settings: EngineSettings) -> None:
+    """Join the cluster at RAY_ADDRESS, or start one on this machine with the study's workers."""
+    import ray
+
+    alone = "RAY_ADDRESS" not in os.environ
+    cores = {"num_cpus": settings.workers * settings.threads} if alone else {}
+    ray.init(
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        configure_logging=False,
+        **cores,
+    )
+
+
+def _searcher(run: Run, changed: Callable[[], None]) -> Any:
+    """Ray Tune's Searcher over a run: suggests packages, brings back outcomes."""
+    from ray.tune.search import Searcher
+
+    class RunSearcher(Searcher):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(metric="outcomes", mode="max")
+            self._packages: dict[str, Package] = {}
+
+        def suggest(self, trial_id: str) -> Any:
+            package = run.next_package()
+            if package is None:
+                return Searcher.FINISHED if run.idle else None
+            self._packages[trial_id] = package
+            return {"package": json.dumps(asdict(package))}
+
+        def on_trial_complete(
+            self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+        ) -> None:
+            package = self._packages.pop(trial_id)
+            if error or not result or "found" not in result:
+                run.lose(package, "the worker died (out of memory?)")
+            else:
+                run.finish([_outcome(item) for item in json.loads(result["found"])])
+            changed()
+
+        def save(self, checkpoint_path: str) -> None:
+            """Nothing to save: the store remembers."""
+
+        def restore(self, checkpoint_path: str) -> None:
+            """Nothing to restore: the store remembers."""
+
+    return RunSearcher()
+
+
+def _worker(trainable: type) -> type:
+    """A reusable actor that holds the images and evaluates one package a Tune trial."""
+
+    class Worker(trainable):  # type: ignore[misc]
+        def setup(self, config: dict[str, Any], study: Study, images: Images) -> None:
+            self._bench = Workbench(study, images)
+            self._package = _package(config["package"])
+
+        def step(self) -> dict[str, Any]:
+            found = [asdict(outcome) for outcome in self._bench.evaluate(self._package)]
+            return {"found": json.dumps(found), "outcomes": len(found), "done": True}
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            self._package = _package(new_config["package"])
+            return True
+
+        def save_checkpoint(self, checkpoint_dir: str) -> None:
+            """Nothing to save: a package is done whole or not at all."""
+
+        def load_checkpoint(self, checkpoint: Any) -> None:
+            """Nothing to load."""
+
+    return Worker
+
+
+def _package(text: str) -> Package:
+    data = json.loads(text)
+    return Package(data["stage"], tuple(Job(**job) for job in data["jobs"]))
+
+
+def _outcome(data: dict[str, Any]) -> Outcome:
+    return Outcome(
+        data["number"],
+        data["stage"],
+        tuple(Measured(**m) for m in data["measures"]),
+        tuple(CurvePoint(**p) for p in data["curve"]),
+        data["error"],
+    )

@@ -1,0 +1,340 @@
+"""The one language of architectures and search spaces: plain data to a tree of nodes.
+
+A search space is an architecture in which some leaves are open. There is one grammar for both; an
+architecture file is a tree that happens to have no open node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from archsearch.architecture import SCHEMA
+from archsearch.blocks import BLOCKS, DOWNSAMPLES, STEMS
+from archsearch.blocks.head import Head
+from archsearch.blocks.layer import Layer
+from archsearch.documents import Location, Misfit
+from archsearch.errors import nearest
+from archsearch.trial import Scalar
+
+NONE = "none"
+"""What a downsampling layer is called where there is none."""
+
+_OPENERS = ("choice", "int", "float")
+_MOST_LABELS = 10_000
+
+Width = Annotated[int, Field(ge=1)]
+Repeat = Annotated[int, Field(ge=0, le=100)]
+Size = Annotated[int, Field(ge=8)]
+Resolution = Size | tuple[Size, Size]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What can be chosen at a leaf. ``ordered``: numbers in ascending, equal steps."""
+
+    labels: tuple[Scalar, ...]
+    ordered: bool = False
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A closed leaf."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Open:
+    """An open leaf: a label of ``domain`` is chosen, the value at the same index is meant."""
+
+    domain: Domain
+    values: tuple[Any, ...]
+
+
+Node = Fixed | Open
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One layer that can stand at a place; ``model`` is None where no layer can."""
+
+    label: str
+    model: type[BaseModel] | None
+    leaves: Mapping[str, Node]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for one layer: one alternative, or a choice among several."""
+
+    alternatives: tuple[Alternative, ...]
+    domain: Domain
+
+
+@dataclass(frozen=True)
+class Group:
+    """A slot repeated: all copies alike, or each with choices of its own where ``vary`` is set."""
+
+    slot: Slot
+    repeat: Node
+    vary: bool
+
+
+@dataclass(frozen=True)
+class StageNode:
+    """A stage whose leaves may be open; ``repeat`` 0 leaves it out."""
+
+    repeat: Node
+    width: Node
+    downsample: Slot
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A whole architecture or search space."""
+
+    name: str | None
+    channels: int
+    resolution: Node
+    stem: Slot
+    stem_width: Node
+    stages: tuple[StageNode, ...]
+    head: Slot
+
+
+def parse_tree(data: Any) -> Tree:
+    """Parse a whole architecture or search space.
+
+    Raises:
+        Misfit: with the place, the value given, what would be valid, and the nearest valid name.
+    """
+    record = _record(
+        data, (), required=("schema", "stem", "stages"), optional=("name", "notes", "input", "head")
+    )
+    if record["schema"] != SCHEMA:
+        raise Misfit(("schema",), f"got {record['schema']!r}; this version reads schema: {SCHEMA}")
+    entry = _record(record.get("input", {}), ("input",), optional=("channels", "resolution"))
+    stem = _mapping(record["stem"], ("stem",))
+    stages = [
+        _stage(s, ("stages", i)) for i, s in enumerate(_sequence(record["stages"], ("stages",)))
+    ]
+    if all(0 in values_of(stage.repeat) for stage in stages):
+        raise Misfit(("stages",), "every stage can be left out; one must always be there")
+    return Tree(
+        name=_text(record.get("name"), ("name",)),
+        channels=_value(entry.get("channels", 3), Width, ("input", "channels")),
+        resolution=_node(entry.get("resolution", 224), Resolution, ("input", "resolution")),
+        stem=_slot({k: v for k, v in stem.items() if k != "width"}, STEMS, ("stem",)),
+        stem_width=_node(stem.get("width"), Width | None, ("stem", "width")),
+        stages=tuple(stages),
+        head=_head(record.get("head", {}), ("head",)),
+    )
+
+
+def _stage(data: Any, at: Location) -> StageNode:
+    record = _record(data, at, required=("width", "blocks"), optional=("repeat", "downsample"))
+    downsample = record.get("downsample", NONE)
+    blocks = _sequence(record["blocks"], (*at, "blocks"), least=0)
+    return StageNode(
+        repeat=_node(record.get("repeat", 1), Repeat, (*at, "repeat")),
+        width=_node(record["width"], Width, (*at, "width")),
+        downsample=_slot(downsample, DOWNSAMPLES, (*at, "downsample"), none=True),
+        groups=tuple(_group(item, (*at, "blocks", i)) for i, item in enumerate(blocks)),
+    )
+
+
+def values_of(node: Node) -> tuple[Any, ...]:
+    """Every value that a node can take."""
+    return (node.value,) if isinstance(node, Fixed) else node.values
+
+
+def _group(data: Any, at: Location) -> Group:
+    layer = dict(data) if isinstance(data, dict) else data
+    repeat, vary = 1, False
+    if isinstance(layer, dict):
+        repeat, vary = layer.pop("repeat", 1), layer.pop("vary", False)
+    return Group(
+        slot=_slot(layer, BLOCKS, at),
+        repeat=_node(repeat, Repeat, (*at, "repeat")),
+        vary=_value(vary, bool, (*at, "vary")),
+    )
+
+
+def _head(data: Any, at: Location) -> Slot:
+    leaves = _leaves(data, Head, at)
+    return Slot((Alternative("head", Head, leaves),), Domain(("head",)))
+
+
+def _slot(data: Any, kinds: Mapping[str, type[Layer]], at: Location, *, none: bool = False) -> Slot:
+    is_choice = isinstance(data, dict) and set(data) == {"choice"}
+    options = _sequence(data["choice"], (*at, "choice")) if is_choice else [data]
+    places = [(*at, "choice", i) if is_choice else at for i in range(len(options))]
+    found: list[Alternative] = []
+    for option, place in zip(options, places, strict=True):
+        kind, leaves = _kind(option, kinds, place, none)
+        same = sum(other.label.split("#")[0] == kind for other in found)
+        label = f"{kind}#{same + 1}" if same else kind
+        model = None if kind == NONE else kinds[kind]
+        found.append(Alternative(label, model, leaves))
+    return Slot(tuple(found), Domain(tuple(alternative.label for alternative in found)))
+
+
+def _kind(
+    data: Any, kinds: Mapping[str, type[Layer]], at: Location, none: bool
+) -> tuple[str, Mapping[str, Node]]:
+    """Read ``{kind: {leaf: value}}``, or the bare name of a kind with all leaves at default."""
+    if isinstance(data, str):
+        data = {data: {}}
+    if not isinstance(data, dict) or len(data) != 1:
+        shown = f"the keys {', '.join(data)}" if isinstance(data, dict) else repr(data)
+        raise Misfit(at, f"expected one layer such as {{{min(kinds)}: {{...}}}}, got {shown}")
+    kind, leaves = next(iter(data.items()))
+    if none and kind == NONE:
+        return NONE, {}
+    if kind not in kinds:
+        valid = [*kinds, NONE] if none else list(kinds)
+        raise Misfit((*at, kind), f"unknown layer {kind!r}; {nearest(kind, valid)}")
+    return kind, _leaves({} if leaves is None else leaves, kinds[kind], (*at, kind))
+
+
+def _leaves(data: Any, model: type[BaseModel], at: Location) -> Mapping[str, Node]:
+    given = _mapping(data, at)
+    for name in given:
+        if name not in model.model_fields:
+            known = nearest(name, model.model_fields) if model.model_fields else "it has none"
+            raise Misfit((*at, name), f"unknown leaf {name!r}; {known}")
+    missing = [n for n, f in model.model_fields.items() if f.is_required() and n not in given]
+    if missing:
+        raise Misfit(at, f"the leaf {missing[0]!r} is missing; give it a value")
+    return {
+        name: _node(value, _annotation(model, name), (*at, name)) for name, value in given.items()
+    }
+
+
+def _node(data: Any, annotation: Any, at: Location) -> Node:
+    if not isinstance(data, dict):
+        return Fixed(_value(data, annotation, at))
+    opener = next((key for key in _OPENERS if key in data), None)
+    if opener is None:
+        raise Misfit(at, f"got {data!r}; expected a value, or one of choice, int, float")
+    if opener == "choice":
+        return _choice(_record(data, at, required=("choice",))["choice"], annotation, at)
+    return _range(data, opener, annotation, at)
+
+
+def _choice(data: Any, annotation: Any, at: Location) -> Open:
+    options = _sequence(data, (*at, "choice"))
+    values = tuple(_value(v, annotation, (*at, "choice", i)) for i, v in enumerate(options))
+    labels = tuple("x".join(map(str, v)) if isinstance(v, tuple) else v for v in values)
+    if len({(type(label), label) for label in labels}) < len(labels):
+        raise Misfit((*at, "choice"), f"a value stands twice in {list(labels)}; keep one")
+    return Open(Domain(labels), values)
+
+
+def _range(data: Mapping[str, Any], opener: str, annotation: Any, at: Location) -> Open:
+    record = _record(data, at, required=(opener,), optional=("step",))
+    kind: type = int if opener == "int" else float
+    bounds = _sequence(record[opener], (*at, opener))
+    if len(bounds) != 2:
+        raise Misfit((*at, opener), f"expected [low, high], got {bounds!r}")
+    low, high = (_value(b, kind, (*at, opener, i)) for i, b in enumerate(bounds))
+    if opener == "float" and "step" not in record:
+        raise Misfit(at, "a float range needs a step, so that the space can be counted")
+    step = _value(record.get("step", 1), kind, (*at, "step"))
+    if low > high or step <= 0:
+        raise Misfit(
+            (*at, opener), f"low <= high and step > 0 must hold, got {low=} {high=} {step=}"
+        )
+    labels = _grid(low, high, step, at)
+    values = tuple(_value(label, annotation, (*at, opener)) for label in labels)
+    return Open(Domain(labels, ordered=True), values)
+
+
+def _grid(low: float, high: float, step: float, at: Location) -> tuple[float, ...]:
+    count = int((high - low) / step + 1e-9) + 1
+    if count > _MOST_LABELS:
+        raise Misfit(
+            at, f"{count} values are too many for one leaf (at most {_MOST_LABELS}); widen the step"
+        )
+    if isinstance(low, int):
+        return tuple(low + int(step) * i for i in range(count))
+    return tuple(round(low + step * i, 10) for i in range(count))
+
+
+def _value(data: Any, annotation: Any, at: Location) -> Any:
+    adapter = _adapter(annotation)
+    given = tuple(data) if isinstance(data, list) else data
+    try:
+        return adapter.validate_python(given)
+    except ValidationError as error:
+        reasons = " or ".join(
+            dict.fromkeys(e["msg"].removeprefix("Input should be ") for e in error.errors())
+        )
+        names = [a for a in _literals(annotation) if isinstance(a, str)]
+        hint = f" ({nearest(data, names)})" if names and isinstance(data, str) else ""
+        raise Misfit(at, f"got {data!r}; expected {reasons}{hint}") from None
+
+
+def _literals(annotation: Any) -> Sequence[Any]:
+    """Every literal inside an annotation such as ``int | Literal["global"]``."""
+    arguments = get_args(annotation)
+    if getattr(annotation, "__origin__", None) is Literal:
+        return arguments
+    return [literal for part in arguments for literal in _literals(part)]
+
+
+_adapters: dict[str, TypeAdapter[Any]] = {}
+
+
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    """Validators by annotation: building one costs a thousand times what using one does."""
+    key = repr(annotation)
+    if key not in _adapters:
+        _adapters[key] = TypeAdapter(annotation, config=ConfigDict(strict=True))
+    return _adapters[key]
+
+
+@cache
+def _annotation(model: type[BaseModel], name: str) -> Any:
+    field = model.model_fields[name]
+    annotation: Any = field.annotation
+    for constraint in field.metadata:
+        annotation = Annotated[annotation, constraint]
+    return annotation
+
+
+def _record(
+    data: Any, at: Location, *, required: Sequence[str] = (), optional: Sequence[str] = ()
+) -> Mapping[str, Any]:
+    record = _mapping(data, at)
+    known = (*required, *optional)
+    for key in record:
+        if key not in known:
+            raise Misfit((*at, key), f"unknown key {key!r}; {nearest(key, known)}")
+    for key in required:
+        if key not in record:
+            raise Misfit(at, f"the key {key!r} is missing")
+    return record
+
+
+def _mapping(data: Any, at: Location) -> Mapping[str, Any]:
+    if not isinstance(data, dict):
+        raise Misfit(at, f"expected a mapping (key: value), got {data!r}")
+    return data
+
+
+def _sequence(data: Any, at: Location, least: int = 1) -> Sequence[Any]:
+    if not isinstance(data, list) or len(data) < least:
+        raise Misfit(at, f"expected a list{' with an entry' if least else ''}, got {data!r}")
+    return data
+
+
+def _text(data: Any, at: Location) -> str | None:
+    checked: str | None = _value(data, str | None, at)
+    return checked

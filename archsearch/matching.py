@@ -1,0 +1,183 @@
+"""Which point of a space an architecture is: the way back from an architecture to choices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from archsearch.architecture import Architecture, Stage, layer_data
+from archsearch.blocks.layer import Layer
+from archsearch.grammar import NONE, Alternative, Fixed, Group, Node, Slot, StageNode, Tree
+from archsearch.trial import Choices
+
+
+class NotAMember(ValueError):  # noqa: N818 (reads as what it says)
+    """A point or an architecture that does not belong to the space, and why."""
+
+
+class _Reasons:
+    """The mismatch found furthest along the architecture: the one worth telling."""
+
+    def __init__(self) -> None:
+        self.furthest: tuple[int, str] = (-1, "")
+
+    def note(self, depth: int, reason: str) -> None:
+        if depth > self.furthest[0]:
+            self.furthest = (depth, reason)
+
+
+def encode(tree: Tree, architecture: Architecture) -> Choices:
+    """Find the choices under which ``tree`` gives ``architecture``.
+
+    Raises:
+        NotAMember: with the furthest place that could be matched and what would fit there.
+    """
+    if tree.channels != architecture.channels:
+        raise NotAMember(f"input.channels: {architecture.channels}; the space has {tree.channels}")
+    choices: Choices = {}
+    choices |= _must(_node(tree.resolution, architecture.resolution, "input.resolution"))
+    choices |= _must(_slot(tree.stem, architecture.stem, "stem"))
+    choices |= _must(_node(tree.stem_width, architecture.stem_width, "stem.width"))
+    choices |= _must(_slot(tree.head, architecture.head, "head"))
+    reasons = _Reasons()
+    for found in _stages(tree.stages, 0, architecture.stages, 0, reasons):
+        return choices | found
+    raise NotAMember(reasons.furthest[1])
+
+
+def _must(found: Choices | str) -> Choices:
+    if isinstance(found, str):
+        raise NotAMember(found)
+    return found
+
+
+def _stages(
+    nodes: Sequence[StageNode], index: int, stages: Sequence[Stage], done: int, reasons: _Reasons
+) -> Iterator[Choices]:
+    """All ways to explain ``stages[done:]`` by ``nodes[index:]``, first ones first."""
+    if index == len(nodes):
+        if done == len(stages):
+            yield {}
+        reasons.note(10_000 * done, f"stages: {len(stages)}; the space explains {done} of them")
+        return
+    node, path = nodes[index], f"stages.{index}"
+    for repeat, repeated in _labels(node.repeat, f"{path}.repeat"):
+        copies = stages[done : done + repeat]
+        if len(copies) < repeat or any(copy != copies[0] for copy in copies):
+            continue
+        insides = _stage(node, copies[0], path, 10_000 * done, reasons) if copies else iter([{}])
+        for inside in insides:
+            for rest in _stages(nodes, index + 1, stages, done + repeat, reasons):
+                yield {**repeated, **inside, **rest}
+
+
+def _stage(
+    node: StageNode, stage: Stage, path: str, depth: int, reasons: _Reasons
+) -> Iterator[Choices]:
+    width = _node(node.width, stage.width, f"{path}.width")
+    downsample = _slot(node.downsample, stage.downsample, f"{path}.downsample")
+    for found in (width, downsample):
+        if isinstance(found, str):
+            reasons.note(depth + 1, found)
+            return
+    assert not isinstance(width, str)  # noqa: S101 (for the type checker)
+    assert not isinstance(downsample, str)  # noqa: S101
+    for blocks in _groups(node.groups, 0, stage.blocks, 0, path, depth + 2, reasons):
+        yield {**width, **downsample, **blocks}
+
+
+def _groups(
+    groups: Sequence[Group],
+    index: int,
+    blocks: Sequence[Layer],
+    done: int,
+    path: str,
+    depth: int,
+    reasons: _Reasons,
+) -> Iterator[Choices]:
+    """All ways to explain ``blocks[done:]`` by ``groups[index:]``."""
+    if index == len(groups):
+        if done == len(blocks):
+            yield {}
+        else:
+            reasons.note(
+                depth + done,
+                f"{path}.blocks.{done}: {layer_data(blocks[done])}; "
+                "the space has no block left there",
+            )
+        return
+    group, place = groups[index], f"{path}.blocks.{index}"
+    for repeat, repeated in _labels(group.repeat, f"{place}.repeat"):
+        copies = blocks[done : done + repeat]
+        if len(copies) < repeat:
+            reasons.note(depth + done, f"{place}: fewer blocks than the space needs there")
+            continue
+        inside = _copies(group, copies, place)
+        if isinstance(inside, str):
+            reasons.note(depth + done, inside)
+            continue
+        for rest in _groups(groups, index + 1, blocks, done + repeat, path, depth, reasons):
+            yield {**repeated, **inside, **rest}
+
+
+def _copies(group: Group, copies: Sequence[Layer], path: str) -> Choices | str:
+    if not copies:
+        return {}
+    if not group.vary:
+        if any(copy != copies[0] for copy in copies):
+            return f"{path}: the copies of a repeated block must be alike"
+        return _slot(group.slot, copies[0], path)
+    choices: Choices = {}
+    for number, copy in enumerate(copies):
+        found = _slot(group.slot, copy, f"{path}.{number}")
+        if isinstance(found, str):
+            return found
+        choices |= found
+    return choices
+
+
+def _slot(slot: Slot, layer: BaseModel | None, path: str) -> Choices | str:
+    reasons = []
+    for alternative in slot.alternatives:
+        chosen: Choices = {f"{path}.layer": alternative.label} if len(slot.alternatives) > 1 else {}
+        found = _alternative(alternative, layer, path)
+        if not isinstance(found, str):
+            return chosen | found
+        reasons.append(found)
+    same = [r for a, r in zip(slot.alternatives, reasons, strict=True) if a.model is type(layer)]
+    return (same or reasons)[0]
+
+
+def _alternative(alternative: Alternative, layer: BaseModel | None, path: str) -> Choices | str:
+    model = alternative.model
+    if model is None or layer is None or type(layer) is not model:
+        if model is None and layer is None:
+            return {}
+        return f"{path}: {getattr(layer, 'kind', NONE)}; the space has {alternative.label}"
+    choices: Choices = {}
+    for name, info in model.model_fields.items():
+        node = alternative.leaves.get(name, Fixed(info.default))
+        found = _node(node, getattr(layer, name), f"{path}.{alternative.label}.{name}")
+        if isinstance(found, str):
+            return found
+        choices |= found
+    return choices
+
+
+def _node(node: Node, value: Any, path: str) -> Choices | str:
+    if isinstance(node, Fixed):
+        return {} if node.value == value else f"{path}: {value!r}; the space has {node.value!r}"
+    if value not in node.values:
+        return f"{path}: {value!r}; the space has {list(node.domain.labels)}"
+    return {path: node.domain.labels[node.values.index(value)]}
+
+
+def _labels(node: Node, path: str) -> Iterator[tuple[int, Choices]]:
+    """Every repeat count that a node can take, with the choice that it stands for."""
+    if isinstance(node, Fixed):
+        yield node.value, {}
+        return
+    for label, value in zip(node.domain.labels, node.values, strict=True):
+        yield value, {path: label}

@@ -1,0 +1,39 @@
+"""The numbers that a study can ask for: unit, better direction, and the stage that makes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from archsearch.proxies import PROXIES
+from archsearch.trial import Stage
+
+Direction = Literal["minimize", "maximize"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A named number. ``stage`` says where in the cascade it becomes known."""
+
+    name: str
+    unit: str
+    direction: Direction
+    stage: Stage
+    meaning: str
+
+
+_COUNTED = (
+    Measure("params", "parameters", "minimize", "screen", "trainable numbers, head included"),
+    Measure("macs", "multiply-accumulates", "minimize", "screen", "of one image, see cost.static"),
+)
+_TIMED = (Measure("latency_ms", "ms", "minimize", "latency", "median of one image on the device"),)
+_SCORED = tuple(
+    Measure(proxy.name, "score", proxy.direction, "score", "training-free proxy")
+    for proxy in PROXIES.values()
+)
+_TRAINED = (
+    Measure("val_accuracy", "fraction", "maximize", "train", "validation accuracy, short training"),
+    Measure("train_s", "s", "minimize", "train", "seconds of training, all repetitions"),
+)
+
+MEASURES: dict[str, Measure] = {m.name: m for m in (*_COUNTED, *_TIMED, *_SCORED, *_TRAINED)}

@@ -1,0 +1,83 @@
+"""Run folders: begin a run, or go on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from archsearch.datasets import Images, load
+from archsearch.engines import ENGINES
+from archsearch.environment import environment
+from archsearch.errors import InputError
+from archsearch.screen import start_candidates
+from archsearch.search import Run
+from archsearch.store import Store
+from archsearch.study import Study
+
+DATABASE = "run.sqlite"
+
+
+def work_on(study: Study, folder: Path, watch: Callable[[Run], Callable[[], None]]) -> Run:
+    """Begin the run of ``study`` in ``folder``, or go on with it, until its budget is used up.
+
+    ``watch`` gets the run and returns what is called after every change of it. Nothing is written
+    before study, images and limits are known to be good.
+
+    Raises:
+        InputError: the images are not there, no member meets the limits, the folder holds the run
+            of another study or is being written by another process, or the disk is full.
+    """
+    images = load(study.settings.data)
+    run = (
+        _resume(study, folder, images)
+        if (folder / DATABASE).exists()
+        else (_begin(study, folder, images))
+    )
+    try:
+        changed = watch(run)
+        changed()
+        ENGINES[study.settings.engine.name](run, images, changed)
+    finally:
+        run.store.close()
+    return run
+
+
+def _begin(study: Study, folder: Path, images: Images) -> Run:
+    start = start_candidates(study)
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder}: is not empty and holds no run; choose another with --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    made_by = environment(images.fingerprint, study.settings.engine.threads)
+    store = Store.create(folder / DATABASE, study.data, study.identity, made_by)
+    (folder / "study.yaml").write_text(study.to_yaml(), encoding="utf-8")
+    return Run(study, store, start)
+
+
+def _resume(study: Study, folder: Path, images: Images) -> Run:
+    store = Store.open(folder / DATABASE, write=True)
+    try:
+        _check_same(study, store, folder)
+        if store.environment.get("images") != images.fingerprint:
+            raise InputError(
+                f"{folder}: was made on other images ({study.settings.data.name} has "
+                "changed since); choose another folder with --out"
+            )
+        return Run(study, store)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _check_same(study: Study, store: Store, folder: Path) -> None:
+    if store.identity == study.identity:
+        return
+    before, now = store.study, study.data
+    differing = sorted(
+        key
+        for key in {*before, *now}
+        if before.get(key) != now.get(key) and key not in ("engine", "notes")
+    )
+    raise InputError(
+        f"{folder}: holds the run of another study (different: {', '.join(differing)}); choose "
+        "another folder with --out, or give the run's own study to go on"
+    )

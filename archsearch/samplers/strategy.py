@@ -1,0 +1,66 @@
+"""What every sampler is made from: a space to walk, directions, options; and the loop of an ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from archsearch.samplers.sampler import Accept, Proposal, Sampler
+from archsearch.trial import Choices, Scalar
+
+if TYPE_CHECKING:
+    from archsearch.grammar import Domain
+
+Direction = Literal["minimize", "maximize"]
+
+
+class Space(Protocol):
+    """All that a sampler sees of a search space; see ``archsearch.space.SearchSpace``."""
+
+    def walk(self, pick: Callable[[str, Domain], Scalar], /) -> Choices:
+        """Visit the active leaves in a fixed order and let ``pick`` choose at each."""
+
+    def draw(self, rng: np.random.Generator, /) -> Choices:
+        """Draw a point, every active leaf uniformly."""
+
+    def leaves(self) -> tuple[tuple[str, Domain], ...]:
+        """Every leaf that some point has."""
+
+
+class SamplerOptions(BaseModel):
+    """What a study file may say about its sampler. Every option has a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Strategy(Protocol):
+    """A sampler's class: its options, and how a sampler is made of them."""
+
+    @property
+    def Options(self) -> type[SamplerOptions]:  # noqa: N802 (a class is meant)
+        """The options that this strategy knows."""
+
+    def __call__(self, space: Space, directions: Sequence[Direction], options: Any, /) -> Sampler:
+        """Make a sampler."""
+
+
+def collect(
+    propose: Callable[[int], Proposal], count: int, accept: Accept, patience: int
+) -> list[Proposal]:
+    """Propose until ``count`` are accepted or ``patience`` in a row are refused.
+
+    ``propose`` is told how many were refused since the last accepted one.
+    """
+    accepted: list[Proposal] = []
+    refused = 0
+    while len(accepted) < count and refused < patience:
+        proposal = propose(refused)
+        if accept(proposal.choices):
+            accepted.append(proposal)
+            refused = 0
+        else:
+            refused += 1
+    return accepted

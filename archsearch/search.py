@@ -1,0 +1,242 @@
+"""A run: proposes generations, hands out work, takes outcomes, and remembers everything.
+
+Every decision is taken at the border of a generation and depends on nothing but the study and what
+the store holds. So the same study proposes the same trials with any engine and any number of
+workers, and a run that was killed goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import ceil
+
+from archsearch.evaluate import Job, Outcome, Package
+from archsearch.ranking import promoted, told
+from archsearch.samplers.sampler import Past
+from archsearch.screen import Candidate, Screen, StartList, start_candidates
+from archsearch.seeds import derive
+from archsearch.store import Store
+from archsearch.study import Study
+from archsearch.trial import Stage, State, Trial
+
+PATIENCE = 2_000
+"""Refusals in a row after which a sampler is believed to find nothing new."""
+
+
+class Run:
+    """One search over one store. The driver owns it; workers never see it.
+
+    ``next_package`` and ``finish`` are all that an engine calls.
+    """
+
+    def __init__(self, study: Study, store: Store, start: StartList | None = None) -> None:
+        self.study = study
+        self.store = store
+        self.trials: dict[int, Trial] = {trial.number: trial for trial in store.trials()}
+        self.counts: Counter[str] = Counter()
+        for generation in store.generations():
+            self.counts.update(generation.counts)
+        self.exhausted = False
+        self._sampler = study.sampler()
+        self._start = start
+        self._began = time.monotonic()
+        self._before_s = store.active_seconds()
+        self._packages: Iterator[Package] = iter(())
+        self._in_flight: set[tuple[int, Stage]] = set()
+        self._stage: Stage | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Active seconds of the run, over all its starts."""
+        return self._before_s + time.monotonic() - self._began
+
+    @property
+    def out_of_time(self) -> bool:
+        """True once ``budget.minutes`` is used up: nothing more is handed out."""
+        minutes = self.study.settings.budget.minutes
+        return minutes is not None and self.elapsed_s >= 60 * minutes
+
+    @property
+    def idle(self) -> bool:
+        """True if no package is being worked on."""
+        return not self._in_flight
+
+    def next_package(self) -> Package | None:
+        """Hand out the next piece of work.
+
+        None means: nothing now. If the run is ``idle`` as well, it is over.
+        """
+        if self.out_of_time:
+            return None
+        while True:
+            package = next(self._packages, None)
+            if package is not None:
+                self._in_flight |= {(job.number, package.stage) for job in package.jobs}
+                return package
+            if not self.idle or not self._advance():
+                return None
+
+    def finish(self, outcomes: Sequence[Outcome]) -> None:
+        """Take what a worker found; stored at once, one transaction a trial."""
+        for outcome in outcomes:
+            trial = self.trials[outcome.number]
+            state = self._state_after(outcome)
+            measures = {**trial.measures, **{m.name: m for m in outcome.measures}}
+            self.store.record(
+                outcome.number,
+                outcome.stage,
+                outcome.measures,
+                outcome.curve,
+                state=state,
+                error=outcome.error,
+            )
+            self.trials[outcome.number] = replace(
+                trial, state=state, stage=outcome.stage, measures=measures, error=outcome.error
+            )
+            self._in_flight.discard((outcome.number, outcome.stage))
+
+    def lose(self, package: Package, reason: str) -> None:
+        """A worker died over a package: its trials fail with this reason."""
+        lost = [
+            Outcome(job.number, package.stage, error=f"{package.stage}: {reason}")
+            for job in package.jobs
+            if (job.number, package.stage) in self._in_flight
+        ]
+        self.finish(lost)
+
+    def _advance(self) -> bool:
+        """Go on to the next stage or the next generation; False if the run is over."""
+        generation = self._current()
+        if not generation:
+            return self._propose()
+        stages = self.study.stages
+        behind = stages[stages.index(self._stage) + 1 :] if self._stage else stages
+        if not behind:
+            self._settle(generation)
+            return True
+        self._stage = behind[0]
+        self._packages = iter(self._pack(self._stage, generation))
+        return True
+
+    def _current(self) -> list[Trial]:
+        """The trials of the last generation, or none if it is settled."""
+        last = max((t.generation for t in self.trials.values()), default=-1)
+        generation = [t for t in self.trials.values() if t.generation == last]
+        open_ = any(
+            t.state == "waiting" or (t.state == "complete" and t.told is None) for t in generation
+        )
+        return generation if open_ else []
+
+    def _pack(self, stage: Stage, generation: Sequence[Trial]) -> list[Package]:
+        """Split what a stage still has to do into packages.
+
+        Scores are cheap: a few packages a worker. A training is a package of its own.
+        """
+        todo = [t for t in generation if t.state == "waiting" and not _done(t, stage)]
+        if stage == "train":
+            chosen = promoted(self.study, generation)
+            todo = [t for t in todo if t.number in chosen]
+        jobs = [Job(t.number, t.architecture, t.seed) for t in todo]
+        size = ceil(len(jobs) / (2 * self.study.settings.engine.workers)) if stage == "score" else 1
+        return [
+            Package(stage, tuple(jobs[i : i + size])) for i in range(0, len(jobs), max(size, 1))
+        ]
+
+    def _settle(self, generation: Sequence[Trial]) -> None:
+        """End a generation: stop what was not promoted, and fix what the sampler is told."""
+        values = told(self.study, list(self.trials.values()))
+        ends: dict[int, tuple[State, tuple[float, ...] | None]] = {}
+        for trial in generation:
+            state: State = "stopped" if trial.state == "waiting" else trial.state
+            ends[trial.number] = (state, None if state == "failed" else values.get(trial.number))
+            self.trials[trial.number] = replace(trial, state=state, told=ends[trial.number][1])
+        self.store.settle(generation[0].generation, ends)
+        self._stage = None
+
+    def _propose(self) -> bool:
+        """Propose and store the next generation; False if the budget or the space is used up."""
+        budget = self.study.settings.budget
+        count = min(budget.generation, budget.trials - len(self.trials))
+        if count <= 0:
+            return False
+        began = time.perf_counter()
+        generation = 1 + max((t.generation for t in self.trials.values()), default=-1)
+        found, counts = self._candidates(generation, count)
+        if not found:
+            self.exhausted = True
+            return False
+        trials = [
+            self._trial(len(self.trials) + i, generation, *item) for i, item in enumerate(found)
+        ]
+        self.store.add_generation(generation, dict(counts), trials, time.perf_counter() - began)
+        self.counts.update(counts)
+        self.trials |= {trial.number: trial for trial in trials}
+        return True
+
+    def _candidates(
+        self, generation: int, count: int
+    ) -> tuple[list[tuple[str, Candidate, dict[str, object]]], Counter[str]]:
+        """The next ``count`` candidates: what is left of the start, then the sampler's."""
+        counts: Counter[str] = Counter()
+        if self._start is None:
+            self._start = start_candidates(self.study)
+        begin, screened = self._start
+        counts.update({} if self.trials else screened)
+        begin = begin[len(self.trials) : len(self.trials) + count]
+        found: list[tuple[str, Candidate, dict[str, object]]] = [(o, c, {}) for o, c in begin]
+        known = [t.architecture_id for t in self.trials.values()]
+        screen = Screen(self.study, [*known, *(c.architecture.id for _, c in begin)])
+        if count > len(begin):
+            proposals = self._sampler.ask(
+                self._past(),
+                count - len(begin),
+                derive(self.study.settings.seed, "ask", generation),
+                screen.accept,
+                PATIENCE,
+            )
+            by_choices = {repr(sorted(c.choices.items())): c for c in screen.accepted}
+            found += [
+                ("sampler", by_choices[repr(sorted(p.choices.items()))], dict(p.note))
+                for p in proposals
+            ]
+        counts.update(screen.counts)
+        return found, counts
+
+    def _trial(
+        self,
+        number: int,
+        generation: int,
+        origin: str,
+        candidate: Candidate,
+        note: dict[str, object],
+    ) -> Trial:
+        return Trial(
+            number=number,
+            generation=generation,
+            origin=origin,
+            choices=candidate.choices,
+            architecture_id=candidate.architecture.id,
+            architecture=candidate.architecture.to_data(),
+            seed=derive(self.study.settings.seed, "trial", number),
+            note=note,
+            measures=candidate.measures(),
+        )
+
+    def _past(self) -> list[Past]:
+        return [
+            Past(t.choices, t.told, t.state == "complete", t.note)
+            for t in sorted(self.trials.values(), key=lambda t: t.number)
+            if t.state != "waiting"
+        ]
+
+    def _state_after(self, outcome: Outcome) -> State:
+        if outcome.error is not None:
+            return "failed"
+        return "complete" if outcome.stage == self.study.stages[-1] else "waiting"
+
+
+def _done(trial: Trial, stage: Stage) -> bool:
+    return any(measured.stage == stage for measured in trial.measures.values())

@@ -1,0 +1,218 @@
+"""The study: one strict file that says what to search, how to judge it and what it may cost."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from archsearch import published
+from archsearch.architecture import Architecture
+from archsearch.devices import DEVICES
+from archsearch.documents import Document, Location, Misfit, parse, read
+from archsearch.errors import InputError, nearest
+from archsearch.measures import MEASURES, Direction
+from archsearch.records import check
+from archsearch.samplers import SAMPLERS, make_sampler
+from archsearch.samplers.sampler import Sampler
+from archsearch.settings import Settings
+from archsearch.space import SearchSpace, tree_of
+from archsearch.trial import Stage
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Study:
+    """A checked study with its space and its own plain data, from which it can be read again."""
+
+    settings: Settings
+    space: SearchSpace
+    data: Mapping[str, Any]
+
+    @property
+    def identity(self) -> str:
+        """Hash of all that decides which trials are proposed and what they measure.
+
+        Budget and engine are left out: a run may go on with more of either.
+        """
+        free = ("budget", "engine", "notes")
+        kept = {key: value for key, value in self.data.items() if key not in free}
+        kept["generation"] = self.settings.budget.generation
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages behind the screen, in order."""
+        has: dict[Stage, bool] = {
+            "latency": bool(self.settings.devices),
+            "score": self.settings.cascade.score is not None,
+            "train": self.settings.cascade.train is not None,
+        }
+        return tuple(stage for stage, there in has.items() if there)
+
+    def sampler(self) -> Sampler:
+        """A fresh sampler of this study."""
+        ((name, options),) = self.settings.sampler.items()
+        directions = [objective.direction for objective in self.settings.objectives]
+        return make_sampler(name, self.space, directions, options)
+
+    def start_nets(self) -> list[Architecture]:
+        """The published nets that seed the search."""
+        return [published.load(name) for name in self.settings.start.nets]
+
+    def to_yaml(self) -> str:
+        """The study as one self-contained file, its space written inside."""
+        text: str = yaml.safe_dump(dict(self.data), sort_keys=False, width=100)
+        return text
+
+
+def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
+    """Read a study file and apply ``--set path=value`` overrides.
+
+    Raises:
+        InputError: with file, line (or the override), the value given, what is valid, and the
+            nearest valid name.
+    """
+    return study_of(_overridden(read(path), overrides), path.parent)
+
+
+def study_of(document: Document, folder: Path) -> Study:
+    """Check a study document; a relative ``space`` is looked up from ``folder``."""
+    try:
+        data = _plain(document.data, folder)
+        settings = check(Settings, {k: v for k, v in data.items() if k not in ("schema", "space")})
+        _consistent(settings)
+        space = _space(document, data, folder)
+        study = Study(settings, space, data)
+        study.sampler()
+    except Misfit as misfit:
+        raise document.error(misfit) from None
+    return study
+
+
+def _plain(data: Any, folder: Path) -> dict[str, Any]:
+    """A copy with short forms written out and the space put inside."""
+    if not isinstance(data, dict):
+        raise Misfit((), f"expected a study (key: value), got {data!r}")
+    plain = copy.deepcopy(data)
+    if plain.get("schema") != SCHEMA:
+        raise Misfit(
+            ("schema",) if "schema" in plain else (),
+            f"got schema {plain.get('schema')!r}; this version reads schema: {SCHEMA}",
+        )
+    for key in ("name", "space", "objectives", "sampler", "cascade", "data", "budget"):
+        if key not in plain:
+            raise Misfit((), f"the key {key!r} is missing")
+    if isinstance(plain["sampler"], str):
+        plain["sampler"] = {plain["sampler"]: {}}
+    if isinstance(plain.get("engine"), str):
+        plain["engine"] = {"name": plain["engine"]}
+    path = plain["data"].get("path") if isinstance(plain["data"], dict) else None
+    if isinstance(path, str):
+        plain["data"]["path"] = str((folder / path).resolve())
+    return plain
+
+
+def _space(document: Document, data: dict[str, Any], folder: Path) -> SearchSpace:
+    space = data["space"]
+    if isinstance(space, str):
+        inner = read(folder / space)
+        data["space"] = inner.data
+        return SearchSpace(tree_of(inner), inner.data.get("name") or Path(space).stem)
+    lines = {loc[1:]: line for loc, line in document.lines.items() if loc[:1] == ("space",)}
+    inner = replace(document, data=space, lines=lines)
+    name = space.get("name") if isinstance(space, dict) else None
+    return SearchSpace(tree_of(inner), name or str(data["name"]))
+
+
+def _consistent(settings: Settings) -> None:
+    """What no single field can know: objectives, limits, stages, devices and sampler together."""
+    _objectives(settings)
+    for name in settings.constraints:
+        place: Location = ("constraints", name)
+        if name not in MEASURES:
+            raise Misfit(place, f"unknown measure {name!r}; {nearest(name, MEASURES)}")
+        if MEASURES[name].stage != "screen":
+            counted = [m.name for m in MEASURES.values() if m.stage == "screen"]
+            raise Misfit(
+                place,
+                f"a constraint holds on a counted measure ({', '.join(counted)}); "
+                f"{name} is known only after the stage {MEASURES[name].stage!r}",
+            )
+    for index, name in enumerate(settings.devices):
+        if name not in DEVICES:
+            known = nearest(name, DEVICES) if DEVICES else "this version has no device yet"
+            raise Misfit(("devices", index), f"unknown device {name!r}; {known}")
+    if len(settings.sampler) != 1 or next(iter(settings.sampler)) not in SAMPLERS:
+        given = ", ".join(settings.sampler) or "nothing"
+        raise Misfit(("sampler",), f"got {given}; {nearest(given, SAMPLERS)}")
+    if settings.cascade.score is None and settings.cascade.train is None:
+        raise Misfit(("cascade",), "the cascade is empty; add score, train or both")
+
+
+def _objectives(settings: Settings) -> None:
+    seen: dict[str, Direction] = {}
+    for index, objective in enumerate(settings.objectives):
+        place: Location = ("objectives", index)
+        name = objective.measure
+        if name in seen:
+            same = seen[name] == objective.direction
+            raise Misfit(
+                place,
+                f"{name} is already {'an objective' if same else 'to be '}"
+                f"{'' if same else seen[name] + 'd'}; keep one of the two",
+            )
+        seen[name] = objective.direction
+        _reachable(settings, name, place)
+
+
+def _reachable(settings: Settings, name: str, place: Location) -> None:
+    """An objective needs the stage that makes it."""
+    stage = MEASURES[name].stage
+    score = settings.cascade.score
+    if stage == "train" and settings.cascade.train is None:
+        raise Misfit(place, f"{name} needs training; add cascade.train or drop the objective")
+    if stage == "score" and (score is None or name not in score.proxies):
+        raise Misfit(place, f"{name} needs the score stage; add it to cascade.score.proxies")
+    if stage == "latency" and not settings.devices:
+        known = (
+            f"add devices: [{', '.join(DEVICES)}]"
+            if DEVICES
+            else ("this version has no device yet; drop the objective")
+        )
+        raise Misfit(place, f"{name} needs a device; {known}")
+
+
+def _overridden(document: Document, overrides: Sequence[str]) -> Document:
+    data = copy.deepcopy(document.data)
+    origins: dict[Location, str] = {}
+    for text in overrides:
+        path, equals, value = text.partition("=")
+        if not equals or not path:
+            raise InputError(f"--set {text}: expected PATH=VALUE, such as budget.trials=100")
+        location = tuple(int(p) if p.lstrip("-").isdigit() else p for p in path.split("."))
+        _put(data, location, parse(value or "null", f"--set {text}").data, text)
+        origins[location] = f"--set {text}"
+    return replace(document, data=data, origins={**document.origins, **origins})
+
+
+def _put(data: Any, location: Location, value: Any, text: str) -> None:
+    for key in location[:-1]:
+        if isinstance(data, dict) and isinstance(key, str):
+            data = data.setdefault(key, {})
+        elif isinstance(data, list) and isinstance(key, int) and -len(data) <= key < len(data):
+            data = data[key]
+        else:
+            raise InputError(f"--set {text}: there is no {key!r} to go into at this place")
+    key = location[-1]
+    inside = isinstance(data, dict) and isinstance(key, str)
+    if not inside and not (isinstance(data, list) and isinstance(key, int) and key < len(data)):
+        raise InputError(f"--set {text}: there is no {key!r} at this place")
+    data[key] = value
