@@ -109,18 +109,24 @@ class Architecture:
 
     def problem(self) -> str | None:
         """Say why this is no valid architecture (a block cannot stand at its width), or None."""
+        found = self.fault()
+        return found and f"{found[0]}: {found[1]}"
+
+    def fault(self) -> tuple[str, str] | None:
+        """Path and reason of what makes this no valid architecture, or None."""
         for index, stage in enumerate(self.stages):
             before = self.stages[index - 1].width if index else self.stem_width
             if stage.downsample is None and before not in (None, stage.width):
-                return (
-                    f"stages.{index}: gets {before} channels and has width {stage.width}; "
+                return f"stages.{index}", (
+                    f"gets {before} channels and has width {stage.width}; "
                     "give it a downsample or the same width"
                 )
             if not index and stage.downsample is not None and before is None:
-                return "stages.0: has a downsample, so the stem needs a width"
+                return f"stages.{index}", "has a downsample, so the stem needs a width"
         for place in self.places():
-            if reason := place.layer.problem(place.site):
-                return f"{place.path}: {place.layer.kind}: {reason}"
+            rule = block_problem if ".blocks." in place.path else type(place.layer).problem
+            if reason := rule(place.layer, place.site):
+                return place.path, f"{place.layer.kind}: {reason}"
         return None
 
     def blocks_in_short(self) -> str:
@@ -129,17 +135,35 @@ class Architecture:
             f"{stage.width}: " + " ".join(_counted(stage.blocks)) for stage in self.stages
         )
 
+    def _stem_follows(self) -> bool:
+        """Whether the stem's width is the first stage's, written out or not."""
+        first = self.stages[0]
+        return first.downsample is None and self.stem_width in (None, first.width)
+
     def _data(self, *, compact: bool) -> dict[str, Any]:
-        size = self.resolution if isinstance(self.resolution, int) else list(self.resolution)
+        height, width = self.size
         stem = layer_data(self.stem)
-        if self.stem_width is not None:
+        if self.stem_width is not None and not self._stem_follows():
             stem["width"] = self.stem_width
         return {
-            "input": {"channels": self.channels, "resolution": size},
+            "input": {
+                "channels": self.channels,
+                "resolution": height if height == width else [height, width],
+            },
             "stem": stem,
             "stages": [_stage_data(stage, compact) for stage in self.stages],
             "head": self.head.model_dump(exclude_defaults=True),
         }
+
+
+def block_problem(block: Layer, site: Site) -> str | None:
+    """Say why ``block`` cannot stand inside a stage at ``site``, or None.
+
+    Beside the layer's own rule it must keep the size of the map, which a stage has one of.
+    """
+    if block.out_size(2, 2) != (2, 2):
+        return "makes the map smaller, which only a downsample may; use stride: 1"
+    return block.problem(site)
 
 
 def layer_data(layer: Layer) -> dict[str, Any]:

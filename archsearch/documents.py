@@ -113,7 +113,7 @@ def parse(text: str, source: str) -> Document:
 
 def dump(data: Any) -> str:
     """Write plain data as YAML that ``parse`` reads back as the same data."""
-    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=100)
+    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     return text
 
 
@@ -138,11 +138,11 @@ class _Reader:
             return self._mapping(node, location)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*location, i)) for i, item in enumerate(node.value)]
-        return self._plain(node, location)
+        return self._scalar(node, location)
 
-    def _plain(self, node: yaml.Node, location: Location) -> Any:
+    def _scalar(self, node: yaml.Node, location: Location) -> Any:
         try:
-            return self._loader.construct_object(node, deep=True)
+            return self._loader.construct_object(node)
         except (ValueError, KeyError):
             kind = node.tag.removeprefix(_TAG)
             raise Misfit(location, f"cannot be read as a YAML {kind}; put it in quotes") from None
@@ -151,10 +151,15 @@ class _Reader:
         data: dict[str, Any] = {}
         for key_node, item in node.value:
             self.line = key_node.start_mark.line + 1
-            key = self._plain(key_node, location)
-            if not isinstance(key, str):
-                raise Misfit((*location, str(key)), f"a key must be text, got {key!r}; quote it")
+            key = _key(key_node, location)
             if key in data:
                 raise Misfit((*location, key), f"the key {key!r} stands here twice; keep one")
             data[key] = self.value(item, (*location, key))
         return data
+
+
+def _key(node: yaml.Node, location: Location) -> str:
+    if isinstance(node, yaml.ScalarNode) and node.tag == _TAG + "str":
+        return str(node.value)
+    given = node.value if isinstance(node, yaml.ScalarNode) else "a list or mapping"
+    raise Misfit(location, f"a key must be text, got {given}; put it in quotes")

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from archsearch.architecture import Architecture
+from archsearch.architecture import Architecture, Resolution
 from archsearch.datasets import Images
 from archsearch.devices import DEVICES
 from archsearch.documents import Document
@@ -76,26 +76,12 @@ class Workbench:
             reason = "out of memory" if memory else f"{type(error).__name__}: {text}"
         return Outcome(job.number, stage, error=f"{stage}: {reason}")
 
-    def network(self, job: Job, *place: str | int) -> tuple[Network, tuple[int, int]]:
+    def network(self, job: Job, *place: str | int) -> tuple[Network, Resolution]:
         """Build a job's net for the training resolution, initialised from the job's seed."""
         architecture = _architecture(job)
-        height, width = training_resolution(architecture, self.study.settings.training.scale)
-        net = build(
-            architecture,
-            len(self.images.classes),
-            resolution=(height, width),
-            seed=derive(job.seed, "init", *place),
-        )
-        return net, (height, width)
-
-
-def training_resolution(architecture: Architecture, scale: float) -> tuple[int, int]:
-    """Size at which a net is trained: its own resolution times ``scale``, at least 8 pixels.
-
-    In proportion to the net's own, so that resolution stays a choice that training can judge.
-    """
-    height, width = architecture.size
-    return max(8, round(height * scale)), max(8, round(width * scale))
+        size = self.study.settings.training.resolution(architecture.size)
+        seed = derive(job.seed, "init", *place)
+        return build(architecture, len(self.images.classes), resolution=size, seed=seed), size
 
 
 def _latency(bench: Workbench, job: Job) -> Outcome:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from archsearch.architecture import SCHEMA
 from archsearch.blocks import BLOCKS, DOWNSAMPLES, STEMS
@@ -25,12 +26,22 @@ NONE = "none"
 """What a downsampling layer is called where there is none."""
 
 _OPENERS = ("choice", "int", "float")
+_BESIDE = ("repeat", "vary", "choice")
 _MOST_LABELS = 10_000
+
+
+def _square(resolution: int | tuple[int, int]) -> int | tuple[int, int]:
+    """One number where height and width are equal, so that a square has one way to be written."""
+    if isinstance(resolution, int) or resolution[0] != resolution[1]:
+        return resolution
+    return resolution[0]
+
 
 Width = Annotated[int, Field(ge=1)]
 Repeat = Annotated[int, Field(ge=0, le=100)]
 Size = Annotated[int, Field(ge=8)]
-Resolution = Size | tuple[Size, Size]
+Resolution = Annotated[Size | tuple[Size, Size], AfterValidator(_square)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -117,7 +128,7 @@ def parse_tree(data: Any) -> Tree:
     record = _record(
         data, (), required=("schema", "stem", "stages"), optional=("name", "notes", "input", "head")
     )
-    if record["schema"] != SCHEMA:
+    if type(record["schema"]) is not int or record["schema"] != SCHEMA:
         raise Misfit(("schema",), f"got {record['schema']!r}; this version reads schema: {SCHEMA}")
     entry = _record(record.get("input", {}), ("input",), optional=("channels", "resolution"))
     stem = _mapping(record["stem"], ("stem",))
@@ -181,6 +192,8 @@ def _slot(data: Any, kinds: Mapping[str, type[Layer]], at: Location, *, none: bo
         same = sum(other.label.split("#")[0] == kind for other in found)
         label = f"{kind}#{same + 1}" if same else kind
         model = None if kind == NONE else kinds[kind]
+        if any(other.model is model and other.leaves == leaves for other in found):
+            raise Misfit(place, f"this {kind} stands twice in the choice; keep one")
         found.append(Alternative(label, model, leaves))
     return Slot(tuple(found), Domain(tuple(alternative.label for alternative in found)))
 
@@ -192,15 +205,25 @@ def _kind(
     if isinstance(data, str):
         data = {data: {}}
     if not isinstance(data, dict) or len(data) != 1:
-        shown = f"the keys {', '.join(data)}" if isinstance(data, dict) else repr(data)
-        raise Misfit(at, f"expected one layer such as {{{min(kinds)}: {{...}}}}, got {shown}")
+        raise _no_layer(data, kinds, at)
     kind, leaves = next(iter(data.items()))
     if none and kind == NONE:
+        if leaves:
+            raise Misfit((*at, kind), f"got {leaves!r}; {NONE} has no leaf")
         return NONE, {}
     if kind not in kinds:
         valid = [*kinds, NONE] if none else list(kinds)
         raise Misfit((*at, kind), f"unknown layer {kind!r}; {nearest(kind, valid)}")
     return kind, _leaves({} if leaves is None else leaves, kinds[kind], (*at, kind))
+
+
+def _no_layer(data: Any, kinds: Mapping[str, type[Layer]], at: Location) -> Misfit:
+    """Say what stands where one layer should: a misspelt key, several layers, or none."""
+    for key in data if isinstance(data, dict) else ():
+        if key not in kinds and key not in _BESIDE:
+            return Misfit((*at, key), f"unknown key {key!r}; {nearest(key, [*kinds, *_BESIDE])}")
+    shown = f"the keys [{', '.join(data)}]" if isinstance(data, dict) else repr(data)
+    return Misfit(at, f"expected one layer such as {{{min(kinds)}: {{...}}}}, got {shown}")
 
 
 def _leaves(data: Any, model: type[BaseModel], at: Location) -> Mapping[str, Node]:
@@ -222,7 +245,8 @@ def _node(data: Any, annotation: Any, at: Location) -> Node:
         return Fixed(_value(data, annotation, at))
     opener = next((key for key in _OPENERS if key in data), None)
     if opener is None:
-        raise Misfit(at, f"got {data!r}; expected a value, or one of choice, int, float")
+        hint = f" ({nearest(min(data), _OPENERS)})" if data else ""
+        raise Misfit(at, f"got {data!r}; expected a value, or one of choice, int, float{hint}")
     if opener == "choice":
         return _choice(_record(data, at, required=("choice",))["choice"], annotation, at)
     return _range(data, opener, annotation, at)
@@ -239,7 +263,7 @@ def _choice(data: Any, annotation: Any, at: Location) -> Open:
 
 def _range(data: Mapping[str, Any], opener: str, annotation: Any, at: Location) -> Open:
     record = _record(data, at, required=(opener,), optional=("step",))
-    kind: type = int if opener == "int" else float
+    kind: Any = int if opener == "int" else Finite
     bounds = _sequence(record[opener], (*at, opener))
     if len(bounds) != 2:
         raise Misfit((*at, opener), f"expected [low, high], got {bounds!r}")
@@ -257,14 +281,15 @@ def _range(data: Mapping[str, Any], opener: str, annotation: Any, at: Location) 
 
 
 def _grid(low: float, high: float, step: float, at: Location) -> tuple[float, ...]:
-    count = int((high - low) / step + 1e-9) + 1
-    if count > _MOST_LABELS:
-        raise Misfit(
-            at, f"{count} values are too many for one leaf (at most {_MOST_LABELS}); widen the step"
-        )
-    if isinstance(low, int):
-        return tuple(low + int(step) * i for i in range(count))
-    return tuple(round(low + step * i, 10) for i in range(count))
+    """Give low, low + step, ... up to high; in decimals, so that steps of 0.1 hit 0.3."""
+    first, last, width = (Decimal(repr(number)) for number in (low, high, step))
+    if last - first >= width * _MOST_LABELS:
+        raise Misfit(at, f"more than {_MOST_LABELS} values on one leaf; widen the step")
+    count = int((last - first) // width) + 1
+    labels = tuple(type(low)(first + width * i) for i in range(count))
+    if len(set(labels)) < count:
+        raise Misfit(at, f"step {step} is too small to tell numbers near {high} apart; widen it")
+    return labels
 
 
 def _value(data: Any, annotation: Any, at: Location) -> Any:
@@ -273,12 +298,18 @@ def _value(data: Any, annotation: Any, at: Location) -> Any:
     try:
         return adapter.validate_python(given)
     except ValidationError as error:
-        reasons = " or ".join(
-            dict.fromkeys(e["msg"].removeprefix("Input should be ") for e in error.errors())
-        )
         names = [a for a in _literals(annotation) if isinstance(a, str)]
         hint = f" ({nearest(data, names)})" if names and isinstance(data, str) else ""
-        raise Misfit(at, f"got {data!r}; expected {reasons}{hint}") from None
+        raise Misfit(at, f"got {data!r}; {_reason(error)}{hint}") from None
+
+
+def _reason(error: ValidationError) -> str:
+    """A rule's own words where one was broken, else what each kind of value should be."""
+    for detail in error.errors():
+        if detail["type"] == "value_error":
+            return detail["msg"].removeprefix("Value error, ")
+    expected = (detail["msg"].removeprefix("Input should be ") for detail in error.errors())
+    return f"expected {' or '.join(dict.fromkeys(expected))}"
 
 
 def _literals(annotation: Any) -> Sequence[Any]:

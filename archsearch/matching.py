@@ -39,12 +39,22 @@ def encode(tree: Tree, architecture: Architecture) -> Choices:
     choices: Choices = {}
     choices |= _must(_node(tree.resolution, architecture.resolution, "input.resolution"))
     choices |= _must(_slot(tree.stem, architecture.stem, "stem"))
-    choices |= _must(_node(tree.stem_width, architecture.stem_width, "stem.width"))
+    choices |= _must(_stem_width(tree.stem_width, architecture))
     choices |= _must(_slot(tree.head, architecture.head, "head"))
     reasons = _Reasons()
     for found in _stages(tree.stages, 0, architecture.stages, 0, reasons):
         return choices | found
     raise NotAMember(reasons.furthest[1])
+
+
+def _stem_width(node: Node, architecture: Architecture) -> Choices | str:
+    """Without a downsample in the first stage, no width and that stage's width say the same."""
+    given, first = architecture.stem_width, architecture.stages[0]
+    found = _node(node, given, "stem.width")
+    if isinstance(found, str) and first.downsample is None and given in (None, first.width):
+        other = _node(node, first.width if given is None else None, "stem.width")
+        return found if isinstance(other, str) else other
+    return found
 
 
 def _must(found: Choices | str) -> Choices:
@@ -65,7 +75,11 @@ def _stages(
     node, path = nodes[index], f"stages.{index}"
     for repeat, repeated in _labels(node.repeat, f"{path}.repeat"):
         copies = stages[done : done + repeat]
-        if len(copies) < repeat or any(copy != copies[0] for copy in copies):
+        if len(copies) < repeat:
+            reasons.note(10_000 * done, f"{path}: the architecture has only {len(stages)} stages")
+            continue
+        if any(copy != copies[0] for copy in copies):
+            reasons.note(10_000 * done, f"{path}: the copies of a repeated stage must be alike")
             continue
         insides = _stage(node, copies[0], path, 10_000 * done, reasons) if copies else iter([{}])
         for inside in insides:
@@ -139,25 +153,24 @@ def _copies(group: Group, copies: Sequence[Layer], path: str) -> Choices | str:
 
 
 def _slot(slot: Slot, layer: BaseModel | None, path: str) -> Choices | str:
+    model = None if layer is None else type(layer)
+    same = [alternative for alternative in slot.alternatives if alternative.model is model]
+    if not same:
+        known = " or ".join(alternative.label for alternative in slot.alternatives)
+        return f"{path}: {getattr(layer, 'kind', NONE)}; the space has {known}"
     reasons = []
-    for alternative in slot.alternatives:
+    for alternative in same:
         chosen: Choices = {f"{path}.layer": alternative.label} if len(slot.alternatives) > 1 else {}
-        found = _alternative(alternative, layer, path)
+        found = _leaves(alternative, layer, path)
         if not isinstance(found, str):
             return chosen | found
         reasons.append(found)
-    same = [r for a, r in zip(slot.alternatives, reasons, strict=True) if a.model is type(layer)]
-    return (same or reasons)[0]
+    return reasons[0]
 
 
-def _alternative(alternative: Alternative, layer: BaseModel | None, path: str) -> Choices | str:
-    model = alternative.model
-    if model is None or layer is None or type(layer) is not model:
-        if model is None and layer is None:
-            return {}
-        return f"{path}: {getattr(layer, 'kind', NONE)}; the space has {alternative.label}"
+def _leaves(alternative: Alternative, layer: BaseModel | None, path: str) -> Choices | str:
     choices: Choices = {}
-    for name, info in model.model_fields.items():
+    for name, info in type(layer).model_fields.items() if layer is not None else ():
         node = alternative.leaves.get(name, Fixed(info.default))
         found = _node(node, getattr(layer, name), f"{path}.{alternative.label}.{name}")
         if isinstance(found, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 from archsearch import matching
 from archsearch.architecture import Architecture, Stage
 from archsearch.blocks.layer import Layer
-from archsearch.documents import Document, Misfit, read
+from archsearch.documents import Document, Location, Misfit, read
 from archsearch.errors import InputError
 from archsearch.grammar import (
     Domain,
@@ -43,7 +44,7 @@ class SearchSpace:
     """
 
     def __init__(self, tree: Tree, name: str) -> None:
-        self.tree = tree
+        self.tree = replace(tree, name=None)  # a space's name is not its members'
         self.name = name
 
     def walk(self, pick: Pick) -> Choices:
@@ -127,11 +128,19 @@ class SearchSpace:
     def exact(self) -> bool:
         """True if no two points give the same architecture, so that ``size`` counts architectures.
 
-        Two points can meet only where neighbouring groups of a stage may hold the same layer, or
-        where a stage may be repeated more than once beside another.
+        Two points can meet only where several stages are repeated or left out by choice, where two
+        groups of a stage or two alternatives of a choice may hold the same layer, or where the
+        stem's width may be given or not.
         """
-        return not any(_overlap(stage) for stage in self.tree.stages) and all(
-            set(values_of(stage.repeat)) <= {0, 1} for stage in self.tree.stages
+        stages = self.tree.stages
+        varying = [stage for stage in stages if len(values_of(stage.repeat)) > 1]
+        slots = [self.tree.stem, *(stage.downsample for stage in stages)]
+        widths = values_of(self.tree.stem_width)
+        return (
+            len(varying) <= 1
+            and not any(_overlap(stage) for stage in stages)
+            and not any(_twice(slot) for slot in slots)
+            and (None not in widths or len(widths) == 1)
         )
 
     @cached_property
@@ -169,18 +178,41 @@ def architecture_of(document: Document) -> Architecture:
 
     def refuse(path: str, domain: Domain) -> Scalar:
         raise Misfit(
-            (),
-            f"{path} is open {list(domain.labels)}: this is a search space; "
+            _location(path),
+            f"is open {list(domain.labels)}: this is a search space; "
             "an architecture has one value at each leaf",
         )
 
     try:
-        architecture = resolve(parse_tree(document.data), refuse)
-        if reason := architecture.problem():
-            raise Misfit((), reason)
+        tree = parse_tree(document.data)
+        architecture = resolve(tree, refuse)
+        if fault := architecture.fault():
+            raise Misfit(_in_file(tree, _location(fault[0])), fault[1])
     except Misfit as misfit:
         raise document.error(misfit) from None
     return architecture
+
+
+def _location(path: str) -> Location:
+    return tuple(int(part) if part.isdigit() else part for part in path.split("."))
+
+
+def _in_file(tree: Tree, location: Location) -> Location:
+    """Where a place of an architecture stands in its file, which writes what is repeated once."""
+    if len(location) < 2:
+        return location
+    _, index, *inside = location
+    stage = _written([stage.repeat for stage in tree.stages], index)
+    if inside[:1] == ["blocks"]:
+        groups = tree.stages[stage].groups
+        inside[1] = _written([group.repeat for group in groups], inside[1])
+    return ("stages", stage, *inside)
+
+
+def _written(repeats: list[Node], number: str | int) -> int:
+    """Index of the entry whose repetitions include ``number``; the repeats are closed."""
+    indices = [i for i, repeat in enumerate(repeats) for _ in range(values_of(repeat)[0])]
+    return indices[int(number)]
 
 
 def resolve(tree: Tree, pick: Pick) -> Architecture:

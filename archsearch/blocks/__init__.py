@@ -45,6 +45,7 @@ STEMS = _by_kind(
 )
 
 DOWNSAMPLES = _by_kind(
+    Bottleneck,
     CmtPatch,
     ConvDown,
     InvertedResidual,

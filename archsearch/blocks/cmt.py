@@ -45,7 +45,7 @@ def resize_relative_position(
 
 
 class LightweightAttention(nn.Module):
-    """LMHSA (equation 3): (B, C, H, W) to (B, C, H, W).
+    """LMHSA: (B, C, H, W) to (B, C, H, W).
 
     softmax(q k^T / sqrt(C / heads) + R) v, where k and v come from a map that a depthwise
     convolution made ``reduction`` times smaller; one key at least remains on each axis.
@@ -93,7 +93,7 @@ def key_size(size: Size, reduction: int) -> Size:
 
 
 class InvertedResidualFfn(nn.Module):
-    """IRFFN (equations 4 to 6): (B, C, H, W) to (B, C, H, W).
+    """IRFFN: (B, C, H, W) to (B, C, H, W).
 
     t = BN(GELU(W1 x)); t = BN(GELU(t + dw(t))); BN(W2 t), all with biases.
     """

@@ -32,7 +32,7 @@ class ConvEncoderBlock(nn.Module):
 class ConvEncoder(Layer):
     """x + gamma * W2 act(W1 norm(dw(x))).
 
-    ConvNeXt (arXiv 2201.03545, figure 4), EdgeNeXt (arXiv 2206.10589, equation 1); with kernel
+    ConvNeXt (arXiv 2201.03545), EdgeNeXt (arXiv 2206.10589); with kernel
     ``"global"`` ParC-ConvNeXt (arXiv 2203.03952), where half of the channels are convolved
     circularly along the height and half along the width.
     """

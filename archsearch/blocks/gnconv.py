@@ -22,7 +22,7 @@ _WEIGHT_STD = 0.02  # of the complex filters, as in the official code
 
 
 def order_widths(channels: int, order: int) -> list[int]:
-    """Channels of each order: d_k = C / 2^(n - 1 - k) for k = 0..n-1 (equation 3.4)."""
+    """Channels of each order: d_k = C / 2^(n - 1 - k) for k = 0..n-1."""
     return [channels >> (order - 1 - k) for k in range(order)]
 
 
@@ -114,7 +114,7 @@ class GlobalLocalFilter(nn.Module):
 
 
 class RecursiveGatedConv(nn.Module):
-    """The gnConv operator (equations 3.2 to 3.4): (B, C, H, W) to (B, C, H, W).
+    """The gnConv operator: (B, C, H, W) to (B, C, H, W).
 
     p0, q = split(W_in x); q_0..q_(n-1) = split(scale * filter(q)); y_0 = p0 * q_0;
     y_(k+1) = W_k y_k * q_(k+1); W_out y_(n-1). No activation anywhere.

@@ -22,7 +22,7 @@ _ACTIVATION_WITH: Mapping[Norm, type[nn.Module]] = MappingProxyType(
 class ScaledMlp(nn.Module):
     """gamma * W2 act(W1 norm(x)), on each pixel: (B, C, H, W) to (B, C, H, W).
 
-    ConvNeXt (arXiv 2201.03545, figure 4) and EdgeNeXt (arXiv 2206.10589, equation 1). The linear
+    ConvNeXt (arXiv 2201.03545) and EdgeNeXt (arXiv 2206.10589, the conv encoder). The linear
     layers are 1x1 convolutions, which need no transposition and which mobile runtimes like.
     """
 

@@ -46,7 +46,7 @@ class LayerNorm2d(nn.Module):
 
 
 class LayerScale(nn.Module):
-    """Product with one learnt number per channel (CaiT, arXiv 2103.17239, equation 9).
+    """Product with one learnt number per channel (CaiT, arXiv 2103.17239).
 
     (B, C, H, W) to (B, C, H, W). Every such vector in this package is a parameter whose name starts
     with ``gamma``, so that one function can set them all, whatever the block.

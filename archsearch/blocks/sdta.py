@@ -85,7 +85,7 @@ class FourierPosition(nn.Module):
 
 
 class CrossCovarianceAttention(nn.Module):
-    """Attention between channels (XCiT, arXiv 2106.09681, equation 2).
+    """Attention between channels (XCA of XCiT, arXiv 2106.09681).
 
     (B, C, H, W) to (B, C, H, W). Per head, A = softmax(q k^T * temperature) is channels x channels,
     with q and k of unit length along the pixels; the result is A v. Cost is linear in pixels.

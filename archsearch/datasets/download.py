@@ -9,6 +9,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Sequence
@@ -89,6 +90,8 @@ def _copy(remote: Remote, folder: Path, file: BinaryIO) -> None:
         with urllib.request.urlopen(remote.url, timeout=_TIMEOUT_S) as answer:  # noqa: S310
             shutil.copyfileobj(answer, file)
     except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
         raise InputError(
             f"{remote.url}: cannot be downloaded ({error}); {remote.by_hand(folder)}"
         ) from error

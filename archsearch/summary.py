@@ -1,0 +1,166 @@
+"""A run in a few numbers, the same for one that is being worked on and for one on disk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from archsearch.measures import MEASURES
+from archsearch.notation import duration, quantity
+from archsearch.pareto import non_dominated
+from archsearch.spread import spread
+from archsearch.study import Study
+from archsearch.trial import Measured, Stage, State, Trial
+
+_AT_WORK: dict[Stage | None, str] = {
+    "latency": "timing",
+    "score": "scoring",
+    "train": "training",
+    None: "proposing",
+}
+
+
+@dataclass(frozen=True)
+class Best:
+    """The complete trial that is best in the first objective, and what it reached."""
+
+    number: int
+    measured: Measured
+
+    def __str__(self) -> str:
+        """Such as ``val_accuracy 0.934 ± 0.006 (trial 17)``."""
+        unit = MEASURES[self.measured.name].unit
+        value = quantity(self.measured.value, unit, spread(self.measured))
+        return f"{self.measured.name} {value} (trial {self.number})"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts of one run. ``rejected`` and ``failed`` are by reason.
+
+    ``screened`` candidates were looked at; those that were neither rejected nor left out of the
+    start became trials. ``stage`` is what the waiting trials wait for, None if none waits.
+    ``front`` is the number of non-dominated complete trials in the study's objectives.
+    """
+
+    name: str
+    screened: int
+    rejected: Mapping[str, int]
+    complete: int
+    stopped: int
+    failed: Mapping[str, int]
+    waiting: int
+    trained: int
+    budget_trials: int
+    budget_minutes: float | None
+    generation: int
+    stage: Stage | None
+    best: Best | None
+    front: int
+    elapsed_s: float
+
+    @property
+    def done(self) -> int:
+        """Trials with which the run is through, whatever came of them."""
+        return self.complete + self.stopped + sum(self.failed.values())
+
+    @property
+    def state(self) -> str:
+        """``finished``, ``out of time`` or ``unfinished``."""
+        if not self.waiting and self.done >= self.budget_trials:
+            return "finished"
+        minutes = self.budget_minutes
+        return "out of time" if minutes and self.elapsed_s >= 60 * minutes else "unfinished"
+
+    @property
+    def activity(self) -> str:
+        """What the run is at or was at when it ended, such as ``generation 3, training``."""
+        if self.state == "finished":
+            return "finished"
+        return f"generation {self.generation}, {_AT_WORK[self.stage]}"
+
+    def rows(self) -> dict[str, str]:
+        """What a table of the run says: label and text."""
+        return {
+            "run": self.name,
+            "state": f"{self.state} ({self.activity})" if self.waiting else self.state,
+            "trials": f"{self.done} of {self.budget_trials} done: {self.complete} complete, "
+            f"{self.stopped} stopped, {sum(self.failed.values())} failed; {self.waiting} waiting",
+            "screened": f"{self.screened:,}; rejected {by_reason(self.rejected)}",
+            "failed": by_reason(self.failed),
+            "best": str(self.best or "no complete trial yet"),
+            "front": f"{self.front} trials",
+            "elapsed": duration(self.elapsed_s),
+        }
+
+
+def summarize(
+    study: Study, trials: Iterable[Trial], counts: Mapping[str, int], elapsed_s: float
+) -> Summary:
+    """Sum up a run from its trials, what its screens counted and its active seconds."""
+    trials = list(trials)
+    states: Counter[State] = Counter(trial.state for trial in trials)
+    return Summary(
+        name=study.settings.name,
+        screened=counts.get("asked", 0),
+        rejected={
+            reason.replace("over:", "over the limit on "): count
+            for reason, count in sorted(counts.items())
+            if reason != "asked"
+        },
+        complete=states["complete"],
+        stopped=states["stopped"],
+        failed=Counter(t.error or "no reason known" for t in trials if t.state == "failed"),
+        waiting=states["waiting"],
+        trained=sum("val_accuracy" in trial.measures for trial in trials),
+        budget_trials=study.settings.budget.trials,
+        budget_minutes=study.settings.budget.minutes,
+        generation=max((trial.generation for trial in trials), default=0),
+        stage=_stage(study, trials),
+        best=_best(study, trials),
+        front=_front_size(study, trials),
+        elapsed_s=elapsed_s,
+    )
+
+
+def by_reason(counts: Mapping[str, int]) -> str:
+    """Write counts by reason with their sum first, such as ``5 (3 duplicate, 2 invalid)``."""
+    total = sum(counts.values())
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
+    return f"{total:,} ({reasons})" if total else "0"
+
+
+def _stage(study: Study, trials: list[Trial]) -> Stage | None:
+    """The stage after the least advanced waiting trial: those behind it wait for their rank."""
+    stages = study.stages
+    reached = [
+        stages.index(trial.stage) + 1 if trial.stage in stages else 0
+        for trial in trials
+        if trial.state == "waiting"
+    ]
+    return stages[min(reached)] if reached and min(reached) < len(stages) else None
+
+
+def _best(study: Study, trials: list[Trial]) -> Best | None:
+    objective = study.settings.objectives[0]
+    sign = 1 if objective.direction == "maximize" else -1
+    complete = [t for t in trials if t.state == "complete" and objective.measure in t.measures]
+    if not complete:
+        return None
+    best = max(complete, key=lambda t: (sign * t.measures[objective.measure].value, -t.number))
+    return Best(best.number, best.measures[objective.measure])
+
+
+def _front_size(study: Study, trials: list[Trial]) -> int:
+    objectives = study.settings.objectives
+    names = [objective.measure for objective in objectives]
+    points = [
+        [trial.measures[name].value for name in names]
+        for trial in trials
+        if trial.state == "complete" and all(name in trial.measures for name in names)
+    ]
+    maximize = [objective.direction == "maximize" for objective in objectives]
+    return int(non_dominated(np.array(points).reshape(-1, len(names)), maximize).sum())

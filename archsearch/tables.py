@@ -1,0 +1,112 @@
+"""Data frames of trials, and the same as text for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from archsearch.architecture import Architecture
+from archsearch.measures import MEASURES, Direction
+from archsearch.notation import quantity
+from archsearch.pareto import non_dominated
+from archsearch.spread import FOOTNOTE, spread
+from archsearch.trial import Trial
+
+ALWAYS_SHOWN = ("val_accuracy", "params", "macs")
+"""Measures that a front's table shows beside its objectives, where they are known."""
+
+CONVOLUTIONS_ONLY = "convolutions only"
+_CONVOLUTIONS = frozenset({"conv_encoder", "inverted_residual", "bottleneck"})
+
+
+def front_of(
+    trials: Sequence[Trial], directions: Mapping[str, Direction], nets: Mapping[str, str]
+) -> pd.DataFrame:
+    """Table of the non-dominated complete trials.
+
+    Trials that were stopped have estimates where others have measurements, so they never enter.
+
+    Args:
+        trials: the trials of a run.
+        directions: the objectives.
+        nets: names of architectures by id; the others are called by their id.
+
+    Returns:
+        Columns ``number``, ``net``, each objective, what else of ``ALWAYS_SHOWN`` is known, and
+        ``MEASURE_spread`` with ``MEASURE_n`` behind what varies; best in the first objective first.
+        ``attrs["footnote"]`` says what the spread is.
+    """
+    complete = [
+        t for t in trials if t.state == "complete" and directions.keys() <= t.measures.keys()
+    ]
+    marks = on_front(complete, directions)
+    frame = measured(
+        [trial for trial, mark in zip(complete, marks, strict=True) if mark],
+        [*directions, *(name for name in ALWAYS_SHOWN if name not in directions)],
+        nets,
+    )
+    first, direction = next(iter(directions.items()))
+    frame = frame.sort_values(
+        [first, "number"], ascending=[direction == "minimize", True], ignore_index=True
+    )
+    frame.attrs["footnote"] = FOOTNOTE
+    return frame
+
+
+def on_front(trials: Sequence[Trial], directions: Mapping[str, Direction]) -> list[bool]:
+    """Mark the trials that no other of them dominates; all must have the measures."""
+    points = [[trial.measures[name].value for name in directions] for trial in trials]
+    maximize = [direction == "maximize" for direction in directions.values()]
+    array = np.array(points, dtype=float).reshape(len(trials), len(directions))
+    return [bool(mark) for mark in non_dominated(array, maximize)]
+
+
+def measured(
+    trials: Sequence[Trial], names: Sequence[str], nets: Mapping[str, str]
+) -> pd.DataFrame:
+    """Table of trials with the measures called ``names``; objectives of no trial are left out."""
+    columns: dict[str, list[object]] = {
+        "number": [trial.number for trial in trials],
+        "net": [nets.get(trial.architecture_id, trial.architecture_id) for trial in trials],
+    }
+    for name in names:
+        found = [trial.measures.get(name) for trial in trials]
+        if trials and not any(found):
+            continue
+        columns[name] = [m.value if m else np.nan for m in found]
+        spreads = [spread(m) if m else None for m in found]
+        if any(s is not None for s in spreads):
+            columns[f"{name}_spread"] = [np.nan if s is None else s for s in spreads]
+            columns[f"{name}_n"] = [m.n if m else 0 for m in found]
+    return pd.DataFrame(columns)
+
+
+def readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table of measures as text: 1.33 M, and spreads behind their values as ±."""
+    columns: dict[str, list[str]] = {}
+    for name in frame.columns:
+        if name.endswith(("_spread", "_n")):
+            continue
+        if name not in MEASURES:
+            columns[name] = [str(value) for value in frame[name]]
+            continue
+        spreads = frame.get(f"{name}_spread", pd.Series(np.nan, frame.index))
+        columns[name] = [
+            quantity(value, MEASURES[name].unit, s)
+            for value, s in zip(frame[name], spreads, strict=True)
+        ]
+    return pd.DataFrame(columns, dtype=str)
+
+
+def family(architecture: Architecture) -> str:
+    """The kind of block that stands for a net in figures.
+
+    It is the most frequent kind beside plain convolutions, which every net has; of two equally
+    frequent ones, that which stands nearer to the head.
+    """
+    kinds = [block.kind for stage in architecture.stages for block in stage.blocks]
+    counts = Counter(kind for kind in reversed(kinds) if kind not in _CONVOLUTIONS)
+    return counts.most_common(1)[0][0] if counts else CONVOLUTIONS_ONLY

@@ -1,0 +1,198 @@
+"""Small search spaces to enumerate, and an enumeration that shares no code with the product."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+from hypothesis import strategies as st
+
+from archsearch.architecture import Architecture
+from archsearch.documents import Document
+from archsearch.errors import InputError
+from archsearch.space import SearchSpace, architecture_of, tree_of
+from archsearch.trial import Choices, Scalar
+
+Data = dict[str, Any]
+
+
+def space_of(data: Data, name: str = "small") -> SearchSpace:
+    """The space that plain data stands for."""
+    return SearchSpace(tree_of(Document(name, data)), name)
+
+
+def space_data(*stages: Data, **rest: Any) -> Data:
+    """A space file with a patch stem."""
+    return {"schema": 1, "input": {"resolution": 32}, "stem": {"patch": {}}, "stages": list(stages)} | rest
+
+
+def points(space: SearchSpace) -> Iterator[Choices]:
+    """Every point of a space, by counting the odometer of its choices up."""
+    wheel: list[tuple[int, int]] = []
+    while True:
+        turned: list[tuple[int, int]] = []
+
+        def pick(_path: str, domain: Any, turned: list[tuple[int, int]] = turned) -> Scalar:
+            place = len(turned)
+            at = wheel[place][0] if place < len(wheel) else 0
+            turned.append((at, len(domain.labels)))
+            label: Scalar = domain.labels[at]
+            return label
+
+        yield space.walk(pick)
+        while turned and turned[-1][0] + 1 == turned[-1][1]:
+            turned.pop()
+        if not turned:
+            return
+        wheel = [*turned[:-1], (turned[-1][0] + 1, turned[-1][1])]
+
+
+def members(data: Data) -> list[Architecture]:
+    """Every valid architecture that a space file stands for, once a point."""
+    valid = []
+    for closed in closings(data):
+        try:
+            valid.append(architecture_of(Document("closed", closed)))
+        except InputError as error:
+            assert "closed: stages." in str(error) or "closed: stem" in str(error)  # noqa: PT017
+    return valid
+
+
+def closings(data: Data) -> Iterator[Data]:
+    """Every way to close the open leaves of a space file, valid or not, as architecture files."""
+    entry = _expand(data.get("input", {}))
+    stem = _layers({k: v for k, v in data["stem"].items() if k != "width"})
+    widths = _values(data["stem"].get("width"))
+    stages = [_stages(stage) for stage in data["stages"]]
+    heads = _expand(data.get("head", {}))
+    for one, layer, width, parts, head in product(entry, stem, widths, product(*stages), heads):
+        yield {
+            "schema": 1,
+            "input": one,
+            "stem": layer if width is None else {**layer, "width": width},
+            "stages": [stage for part in parts for stage in part],
+            "head": head,
+        }
+
+
+def _values(data: Any) -> list[Any]:
+    if not isinstance(data, dict):
+        return [data]
+    if "choice" in data:
+        return list(data["choice"])
+    ((low, high),) = [data[key] for key in ("int", "float") if key in data]
+    step = data.get("step", 1)
+    return [low + step * i for i in range(round((high - low) / step) + 1)]
+
+
+def _expand(record: Data) -> list[Data]:
+    return [
+        dict(zip(record, values, strict=True))
+        for values in product(*(_values(v) for v in record.values()))
+    ]
+
+
+def _layers(data: Any) -> list[Any]:
+    if isinstance(data, str):
+        return [{data: {}}]
+    ((kind, leaves),) = data.items()
+    if kind == "choice":
+        return [layer for option in leaves for layer in _layers(option)]
+    return [{kind: closed} for closed in _expand(leaves)]
+
+
+def _groups(data: Any) -> list[list[Any]]:
+    data = {data: {}} if isinstance(data, str) else dict(data)
+    repeats, vary = _values(data.pop("repeat", 1)), data.pop("vary", False)
+    layers = _layers(data)
+    found: list[list[Any]] = []
+    for repeat in repeats:
+        if vary or not repeat:
+            found += [list(copies) for copies in product(layers, repeat=repeat)]
+        else:
+            found += [[layer] * repeat for layer in layers]
+    return found
+
+
+def _stages(data: Data) -> list[list[Data]]:
+    insides = [
+        {"width": width, "downsample": down, "blocks": [b for blocks in groups for b in blocks]}
+        for width in _values(data["width"])
+        for down in _layers(data.get("downsample", "none"))
+        for groups in product(*(_groups(group) for group in data["blocks"]))
+    ]
+    found: list[list[Data]] = []
+    for repeat in _values(data.get("repeat", 1)):
+        found += [[inside] * repeat for inside in insides] if repeat else [[]]
+    return found
+
+
+_WIDTHS = st.sampled_from([8, 12, {"choice": [6, 8]}, {"choice": [8, 12]}, {"int": [6, 12], "step": 3}])
+_LAYERS = st.sampled_from(
+    [
+        "conv_encoder",
+        {"conv_encoder": {"kernel": {"choice": [3, "global"]}, "position": {"choice": [True, False]}}},
+        {"conv_encoder": {"kernel": {"int": [3, 5], "step": 2}}},
+        {"sdta": {"heads": {"choice": [3, 4]}, "splits": {"int": [1, 2]}}},
+        {"gnconv": {"order": {"int": [1, 3]}, "kernel": {"choice": [3, "global"]}}},
+        {"pacc": {"attention": False, "kernel": {"choice": ["global", 4]}}},
+        {"cmt": {"heads": {"choice": [1, 3]}, "expand": {"float": [1.0, 2.0], "step": 0.5}}},
+        {"inverted_residual": {"stride": {"choice": [1, 2]}, "expand": {"choice": [1, 2]}}},
+        {"bottleneck": {"expand": {"choice": [4, 8]}}},
+    ]
+)
+_DOWNS = st.sampled_from(
+    [
+        "none",
+        "conv",
+        {"conv": {"kernel": {"choice": [1, 2]}, "stride": {"choice": [1, 2]}}},
+        {"choice": ["none", {"inverted_residual": {"stride": 2, "kernel": {"choice": [3, "global"]}}}]},
+        {"choice": [{"conv": {"stride": 2}}, {"conv": {"kernel": {"choice": [2, 3]}}}]},
+        {"bottleneck": {"expand": {"choice": [2, 7]}, "stride": 1}},
+    ]
+)
+_REPEATS = st.sampled_from([1, 1, 2, {"int": [0, 1]}, {"int": [1, 2]}, {"choice": [0, 2]}])
+
+
+@st.composite
+def _group_data(draw: st.DrawFn) -> Any:
+    options = draw(st.lists(_LAYERS, min_size=1, max_size=2, unique_by=repr))
+    layer = options[0] if len(options) == 1 else {"choice": options}
+    plain = {layer: {}} if isinstance(layer, str) else layer
+    return {"repeat": draw(_REPEATS), "vary": draw(st.booleans()), **plain}
+
+
+@st.composite
+def spaces(draw: st.DrawFn) -> Data:
+    """A space file of one to three stages, with few enough points to list."""
+    stages = draw(
+        st.lists(
+            st.fixed_dictionaries(
+                {"width": _WIDTHS, "downsample": _DOWNS, "blocks": st.lists(_group_data(), max_size=2)},
+                optional={"repeat": _REPEATS},
+            ),
+            min_size=1,
+            max_size=3,
+        )
+    )
+    width = draw(st.sampled_from([None, 8, {"choice": [8, 12]}, {"choice": [None, 8]}]))
+    stem = {"patch": {"size": draw(st.sampled_from([4, {"choice": [2, 4]}]))}}
+    head = draw(st.sampled_from([{}, {"norm": {"choice": ["layer", "none"]}}]))
+    data = space_data(*stages, stem={**stem, "width": width}, head=head)
+    if all(0 in _values(stage.get("repeat", 1)) for stage in stages):
+        stages[0].pop("repeat")
+    return data
+
+
+def point_count(data: Data) -> int:
+    """Number of ways to close a space file, without listing them."""
+    stages = 1
+    for stage in data["stages"]:
+        inside = len(_values(stage["width"])) * len(_layers(stage.get("downsample", "none")))
+        for group in stage["blocks"]:
+            inside *= len(_groups(group))
+        stages *= sum(inside if repeat else 1 for repeat in _values(stage.get("repeat", 1)))
+    stem = {k: v for k, v in data["stem"].items() if k != "width"}
+    outside = len(_layers(stem)) * len(_values(data["stem"].get("width")))
+    return stages * outside * len(_expand(data["input"])) * len(_expand(data["head"]))
