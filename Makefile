@@ -24,7 +24,7 @@ check: $(STAMP)  ## ruff, mypy --strict and the import direction
 	$(BIN)/lint-imports
 
 test: check  ## all checks and all tests
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

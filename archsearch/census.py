@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log10
+from pathlib import Path
 
 import numpy as np
+import yaml
 
 from archsearch.architecture import Architecture
 from archsearch.blocks.layer import Cost
@@ -65,7 +67,7 @@ def take_census(space: SearchSpace, members: int, seed: int, study: Study | None
     if study is None:
         return Census(space.size, space.exact, members, quantiles)
     broken = [excess(study, cost) for cost in costs]
-    over = Counter({name: 0 for name in study.settings.constraints})
+    over = Counter(dict.fromkeys(study.settings.constraints, 0))
     for names in broken:
         over.update(names.keys())
     within = sum(not names for names in broken)
@@ -92,3 +94,11 @@ def draw_members(space: SearchSpace, number: int, seed: int) -> list[Architectur
         f"{space.name}: {len(members)} different architectures were found, not {number}; "
         "ask for fewer"
     )
+
+
+def write_members(members: Sequence[Architecture], folder: Path) -> None:
+    """Write one architecture file a member, called after its id; the folder is made if needed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for member in members:
+        text = yaml.safe_dump(member.to_data(), sort_keys=False, width=100)
+        (folder / f"{member.id}.yaml").write_text(text, encoding="utf-8")

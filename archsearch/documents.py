@@ -150,11 +150,12 @@ class _Reader:
     def _mapping(self, node: yaml.MappingNode, location: Location) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key_node, item in node.value:
-            self.line = key_node.start_mark.line + 1
+            line = self.line = key_node.start_mark.line + 1
             key = _key(key_node, location)
             if key in data:
                 raise Misfit((*location, key), f"the key {key!r} stands here twice; keep one")
             data[key] = self.value(item, (*location, key))
+            self.lines[(*location, key)] = line
         return data
 
 

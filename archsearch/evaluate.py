@@ -84,6 +84,10 @@ class Workbench:
         return build(architecture, len(self.images.classes), resolution=size, seed=seed), size
 
 
+MakeBench = Callable[[Study, Images], Workbench]
+"""How a worker gets its place; benchmarks put one that measures nothing there."""
+
+
 def _latency(bench: Workbench, job: Job) -> Outcome:
     settings = bench.study.settings
     architecture = _architecture(job)

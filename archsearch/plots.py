@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,12 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from numpy.typing import NDArray
 
-from archsearch.measures import MEASURES, Direction
 from archsearch.notation import tick
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+Floats = NDArray[np.float64]
 
 _INK = "#333333"
 _HALO = [withStroke(linewidth=2.0, foreground="white")]
@@ -38,6 +41,10 @@ _LABELS = {
     "latency_ms": "latency of one image (ms)",
     "train_s": "training time (s)",
 }
+_NAME_SIZE = 8.5
+_CORNERS = ((1, -1), (-1, -1), (1, 1), (-1, 1))
+
+_COUNTED = ("parameters", "multiply-accumulates", "ms")
 _WIDE = 5
 """A count or a time whose largest value is more than this many times the smallest: log axis."""
 
@@ -45,12 +52,20 @@ _MOST_NUMBERS = 16
 """Longer fronts are drawn without the trials' numbers, which would hide the points."""
 
 
+@dataclass(frozen=True)
+class Quantity:
+    """A measure as a figure shows it: its column, its unit, and which way is better."""
+
+    name: str
+    unit: str
+    maximize: bool
+
+
 def plot_front(
     points: DataFrame,
-    x: str,
-    y: str,
+    x: Quantity,
+    y: Quantity,
     *,
-    better: Mapping[str, Direction] | None = None,
     published: DataFrame | None = None,
     title: str | None = None,
     ax: Axes | None = None,
@@ -58,25 +73,23 @@ def plot_front(
     """Draw two measures of all trials, their front, and the published nets beside it.
 
     Args:
-        points: one row a trial with columns ``number``, ``family``, ``on_front`` (bool), both
-            measures, and ``MEASURE_spread`` where there is one. Rows that lack a measure are not
-            drawn.
-        x: name of the measure across.
-        y: name of the measure upwards.
-        better: the direction of a measure where it is not that of ``MEASURES``.
+        points: one row a trial with columns ``number``, ``family``, ``complete`` (bool; the others
+            are drawn hollow), ``on_front`` (bool), both measures, and ``MEASURE_spread`` where
+            there is one. Rows that lack a measure are not drawn.
+        x: measure across.
+        y: measure upwards.
         published: one row a net with columns ``net``, both measures and their spreads.
         title: stands above the axes.
         ax: where to draw; None makes a figure.
     """
     ax = ax or Figure(figsize=(8.0, 5.2), dpi=150, layout="constrained").add_subplot()
-    directions = {name: (better or {}).get(name, MEASURES[name].direction) for name in (x, y)}
-    points = points.dropna(subset=[x, y])
-    stars = points.iloc[:0] if published is None else published.dropna(subset=[x, y])
-    _trials(ax, points, x, y)
-    _front(ax, points[points["on_front"].astype(bool)], x, y, directions)
-    _scale(ax, "x", x, np.concatenate([points[x], stars[x]]))
-    _scale(ax, "y", y, np.concatenate([points[y], stars[y]]))
-    _stars(ax, stars, x, y)
+    points = points.dropna(subset=[x.name, y.name])
+    stars = points.iloc[:0] if published is None else published.dropna(subset=[x.name, y.name])
+    _trials(ax, points, x.name, y.name)
+    _front(ax, points[points["on_front"].astype(bool)], x, y)
+    for way, measure in (("x", x), ("y", y)):
+        _scale(ax, way, measure, np.concatenate([points[measure.name], stars[measure.name]]))
+    _stars(ax, stars, points, x.name, y.name)
     _dress(ax, title)
     figure = ax.get_figure(root=True)
     assert figure is not None  # noqa: S101 (axes to draw in are always in a figure)
@@ -97,41 +110,38 @@ def _trials(ax: Axes, points: DataFrame, x: str, y: str) -> None:
     for family in families:
         colour, marker = look(family, families)
         rows = points[points["family"] == family]
-        on_front = rows["on_front"].astype(bool)
-        behind, front = rows[~on_front], rows[on_front]
-        _bars(ax, behind, x, y, colour=colour, alpha=0.3)
-        ax.scatter(behind[x], behind[y], s=28, c=colour, marker=marker, alpha=0.55, lw=0, zorder=2)
-        _bars(ax, front, x, y, colour=colour, alpha=1.0)
-        big: dict[str, Any] = {
-            "s": 72,
-            "c": colour,
-            "marker": marker,
-            "ec": "white",
-            "lw": 0.9,
-            "zorder": 5,
-        }
+        complete, on_front = rows["complete"].astype(bool), rows["on_front"].astype(bool)
+        stopped, behind, front = rows[~complete], rows[complete & ~on_front], rows[on_front]
+        pale: dict[str, Any] = {"s": 28, "marker": marker, "alpha": 0.55, "zorder": 2}
+        ax.scatter(stopped[x], stopped[y], fc="none", ec=colour, lw=0.9, **pale)
+        ax.scatter(behind[x], behind[y], c=colour, lw=0, **pale)
+        big: dict[str, Any] = {"s": 72, "c": colour, "marker": marker, "ec": "white", "zorder": 5}
         ax.scatter(front[x], front[y], **big)
         ax.scatter([], [], label=family, **big)
+        _bars(ax, behind, x, y, colour=colour, alpha=0.3)
+        _bars(ax, front, x, y, colour=colour, alpha=1.0)
+    if not points["complete"].all():
+        ax.scatter([], [], s=28, fc="none", ec=_INK, lw=0.9, label="stopped early")
 
 
-def _front(ax: Axes, front: DataFrame, x: str, y: str, directions: Mapping[str, Direction]) -> None:
+def _front(ax: Axes, front: DataFrame, x: Quantity, y: Quantity) -> None:
     """Join the front by the border of what it dominates, and number its trials outside of it."""
     if front.empty:
         return
-    front = front.sort_values([x, y])
-    left, up = directions[x] == "minimize", directions[y] == "maximize"
-    where: Literal["pre", "post"] = "post" if left else "pre"
-    ax.step(front[x], front[y], where=where, color=_INK, lw=1.3, alpha=0.8, zorder=4, label="front")
+    front = front.sort_values([x.name, y.name])
+    where: Literal["pre", "post"] = "pre" if x.maximize else "post"
+    line: dict[str, Any] = {"color": _INK, "lw": 1.3, "alpha": 0.8, "zorder": 4}
+    ax.step(front[x.name], front[y.name], where=where, label="front", **line)
     if len(front) > _MOST_NUMBERS:
         return
-    for number, across, upward in zip(front["number"], front[x], front[y], strict=True):
+    for number, across, upward in zip(front["number"], front[x.name], front[y.name], strict=True):
         ax.annotate(
             f"{number}",
             (across, upward),
-            xytext=(-6 if left else 6, 6 if up else -6),
+            xytext=(6 if x.maximize else -6, 6 if y.maximize else -6),
             textcoords="offset points",
-            ha="right" if left else "left",
-            va="bottom" if up else "top",
+            ha="left" if x.maximize else "right",
+            va="bottom" if y.maximize else "top",
             fontsize=7.5,
             color=_INK,
             path_effects=_HALO,
@@ -139,37 +149,63 @@ def _front(ax: Axes, front: DataFrame, x: str, y: str, directions: Mapping[str, 
         )
 
 
-def _stars(ax: Axes, stars: DataFrame, x: str, y: str) -> None:
-    """Published nets, each with its name on the side where there is room."""
+def _stars(ax: Axes, stars: DataFrame, points: DataFrame, x: str, y: str) -> None:
+    """Published nets, each with its name at the corner where there is most room."""
     if stars.empty:
         return
     _bars(ax, stars, x, y, colour=_INK, alpha=1.0)
-    star: dict[str, Any] = {
-        "s": 190,
-        "c": "#F0E442",
-        "marker": "*",
-        "ec": _INK,
-        "lw": 0.9,
-        "zorder": 6,
-    }
-    ax.scatter(stars[x], stars[y], label="published net", **star)
+    star: dict[str, Any] = {"s": 190, "c": "#F0E442", "marker": "*", "ec": _INK, "zorder": 6}
+    ax.scatter(stars[x], stars[y], label="published net", lw=0.9, **star)
     ax.autoscale_view()
-    to_axes = ax.transData + ax.transAxes.inverted()
-    for net, across, upward in zip(stars["net"], stars[x], stars[y], strict=True):
-        left = to_axes.transform((across, upward))[0] > 0.6
+    taken = _in_points(ax, np.vstack([points[[x, y]], stars[[x, y]]]))
+    places = _in_points(ax, stars[[x, y]].to_numpy(float))
+    rows = zip(stars["net"], stars[x], stars[y], places, strict=True)
+    for net, across, upward, place in rows:
+        right, up, label = _roomiest(place, str(net), taken, _in_points(ax, None))
+        taken = np.vstack([taken, label])
         ax.annotate(
             net,
             (across, upward),
-            xytext=(-9 if left else 9, -5),
+            xytext=(9 * right, 5 * up),
             textcoords="offset points",
-            ha="right" if left else "left",
-            va="top",
-            fontsize=8.5,
+            ha="left" if right > 0 else "right",
+            va="bottom" if up > 0 else "top",
+            fontsize=_NAME_SIZE,
             fontweight="bold",
             color=_INK,
             path_effects=_HALO,
-            zorder=7,
+            zorder=1.8,  # under the trials, which a name must not hide
         )
+
+
+def _roomiest(place: Floats, name: str, taken: Floats, frame: Floats) -> tuple[int, int, Floats]:
+    """Corner of a star at which a name hides least, and cells that the name then takes.
+
+    All in typographic points; ``frame`` holds the lower left and upper right of the axes.
+    """
+
+    def cells(right: int, up: int) -> Floats:
+        along = np.linspace(9, 9 + 0.65 * _NAME_SIZE * len(name), 2 * len(name))
+        return np.array([(right * a, up * b) for a in along for b in (5, 10, 15)]) + place
+
+    def hidden(right: int, up: int) -> int:
+        covered = cells(right, up)
+        gaps = np.abs(covered[:, None] - taken[None]).max(axis=2).min(axis=0)
+        outside = (covered < frame[0]).any() or (covered > frame[1]).any()
+        return int((gaps < 5).sum()) + 1000 * bool(outside)
+
+    best = min(_CORNERS, key=lambda corner: hidden(*corner))
+    return *best, cells(*best)
+
+
+def _in_points(ax: Axes, data: Floats | None) -> Floats:
+    """Places of data in typographic points; without data the corners of the axes."""
+    root = ax.get_figure(root=True)
+    dpi = root.dpi if root is not None else 72.0
+    pixels = (
+        ax.transAxes.transform([(0, 0), (1, 1)]) if data is None else ax.transData.transform(data)
+    )
+    return np.asarray(pixels, dtype=float) * 72 / dpi
 
 
 def _bars(ax: Axes, rows: DataFrame, x: str, y: str, *, colour: str, alpha: float) -> None:
@@ -190,13 +226,11 @@ def _bars(ax: Axes, rows: DataFrame, x: str, y: str, *, colour: str, alpha: floa
         ax.errorbar(rows[x], rows[y], fmt="none", **spreads, **line)
 
 
-def _scale(ax: Axes, way: Literal["x", "y"], measure: str, values: Any) -> None:
+def _scale(ax: Axes, way: str, measure: Quantity, values: Floats) -> None:
     """Label, ticks, and a log axis for counts and times that span enough."""
-    label = _LABELS.get(measure, f"{measure} ({MEASURES[measure].unit})")
-    ax.set(**{f"{way}label": label})
+    ax.set(**{f"{way}label": _LABELS.get(measure.name, f"{measure.name} ({measure.unit})")})
     axis = ax.xaxis if way == "x" else ax.yaxis
-    counted = MEASURES[measure].stage in ("screen", "latency")
-    if counted and len(values) and 0 < _WIDE * min(values) < max(values):
+    if measure.unit in _COUNTED and len(values) and 0 < _WIDE * min(values) < max(values):
         ax.set(**{f"{way}scale": "log"})
         axis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
         axis.set_minor_locator(NullLocator())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
@@ -30,11 +30,17 @@ def progress(console: Console) -> Iterator[Watch]:
 
     The display is closed when the run ends, however it ends.
     """
-    display = _LiveDisplay(console) if console.is_terminal else _Lines(console)
-    try:
-        yield display.watch
-    finally:
-        display.close()
+    with ExitStack() as open_display:
+
+        def watch(run: Run) -> Callable[[], None]:
+            if console.is_terminal:
+                open_display.enter_context(_live(console, run))
+                return _nothing
+            lines = _Lines(console, run)
+            open_display.callback(lines.write)
+            return lines.changed
+
+        yield watch
 
 
 @dataclass
@@ -43,6 +49,12 @@ class _Clock:
 
     done: int
     elapsed_s: float
+
+    @classmethod
+    def started(cls, run: Run) -> _Clock:
+        """A clock that starts now."""
+        now = _snapshot(run)
+        return cls(now.done, now.elapsed_s)
 
     def left_s(self, now: Summary) -> float | None:
         """Seconds until trials or minutes are used up, whichever is guessed to come first."""
@@ -61,63 +73,37 @@ class _Clock:
         return passed if left is None else f"{passed}, about {duration(left)} left"
 
 
-class _LiveDisplay:
-    """Redrawn by rich's own thread from what the run holds, so that a change costs nothing."""
+def _live(console: Console, run: Run) -> Live:
+    """A display that rich's own thread redraws, so that a change of the run costs nothing."""
+    clock = _Clock.started(run)
 
-    def __init__(self, console: Console) -> None:
-        self._live = Live(
-            console=console,
-            refresh_per_second=REFRESHES_PER_SECOND,
-            get_renderable=self._draw,
-        )
-        self._run: Run | None = None
+    def draw() -> RenderableType:
+        now = _snapshot(run)
+        return drawing(now, clock.words(now))
 
-    def watch(self, run: Run) -> Callable[[], None]:
-        self._run = run
-        start = _snapshot(run)
-        self._clock = _Clock(start.done, start.elapsed_s)
-        self._live.start(refresh=True)
-        return _nothing
-
-    def close(self) -> None:
-        self._live.stop()
-
-    def _draw(self) -> RenderableType:
-        if self._run is None:
-            return Text()
-        now = _snapshot(self._run)
-        return drawing(now, self._clock.words(now))
+    return Live(console=console, refresh_per_second=REFRESHES_PER_SECOND, get_renderable=draw)
 
 
 class _Lines:
     """One line a generation, and one every few seconds in between."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, run: Run) -> None:
         self._console = console
-        self._run: Run | None = None
+        self._run = run
+        self._clock = _Clock.started(run)
         self._trials = -1
         self._next_s = 0.0
         self._last = ""
 
-    def watch(self, run: Run) -> Callable[[], None]:
-        self._run = run
-        start = _snapshot(run)
-        self._clock = _Clock(start.done, start.elapsed_s)
-        return self._changed
-
-    def close(self) -> None:
-        if self._run is not None:
-            self._print()
-
-    def _changed(self) -> None:
-        run = self._run
-        if run is not None and (len(run.trials) != self._trials or time.monotonic() > self._next_s):
-            self._trials = len(run.trials)
+    def changed(self) -> None:
+        """Write a line if it is time for one."""
+        if len(self._run.trials) != self._trials or time.monotonic() >= self._next_s:
+            self._trials = len(self._run.trials)
             self._next_s = time.monotonic() + LINE_EVERY_S
-            self._print()
+            self.write()
 
-    def _print(self) -> None:
-        assert self._run is not None  # noqa: S101 (callers have looked)
+    def write(self) -> None:
+        """Write where the run is, unless the line before said the same."""
         now = _snapshot(self._run)
         line = f"{now.activity}: {counted(now)}"
         if line != self._last:

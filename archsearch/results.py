@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -24,7 +25,7 @@ from archsearch.store import Store, trials_frame
 from archsearch.study import Study, study_of
 from archsearch.summary import Summary, summarize
 from archsearch.tables import family, front_of, measured, on_front, readable
-from archsearch.trial import Trial
+from archsearch.trial import Measured, Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,12 +54,13 @@ def open_run(path: str | Path) -> RunResults:
             environment=store.environment,
             counts=sum((Counter(g.counts) for g in store.generations()), Counter()),
             elapsed_s=store.active_seconds(),
+            changed=_last_change(database),
         )
     finally:
         store.close()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class RunResults:
     """A run as it was when it was opened.
 
@@ -69,6 +71,7 @@ class RunResults:
         environment: code, versions, machine and images that it was made with.
         counts: what its screens counted: ``asked``, and refusals by reason.
         elapsed_s: active seconds over all its starts.
+        changed: when something was last stored, in local time.
     """
 
     folder: Path
@@ -77,6 +80,7 @@ class RunResults:
     environment: Mapping[str, Any]
     counts: Mapping[str, int]
     elapsed_s: float
+    changed: datetime
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -117,21 +121,36 @@ class RunResults:
         Raises:
             InputError: as ``pareto``.
         """
-        from archsearch.plots import plot_front  # matplotlib: a second that tables do not need
+        # Imported here: matplotlib takes a second that tables do not need.
+        from archsearch.plots import Quantity, plot_front
 
-        names = [objective.measure for objective in self.study.settings.objectives]
-        y = y or next(name for name in (*names, "params", "macs") if name != x)
-        x = x or next(name for name in (*names, "params", "macs") if name != y)
+        x, y = self.axes(x, y)
         directions = self._directions([x, y])
+        across, upwards = (
+            Quantity(name, MEASURES[name].unit, direction == "maximize")
+            for name, direction in directions.items()
+        )
         return plot_front(
             self._points(directions),
-            x,
-            y,
-            better=directions,
+            across,
+            upwards,
             published=self._published([x, y]),
             title=self.study.settings.name,
             ax=ax,
         )
+
+    def axes(self, x: str | None = None, y: str | None = None) -> tuple[str, str]:
+        """The measures that ``plot_pareto`` draws across and upwards."""
+        own = [objective.measure for objective in self.study.settings.objectives]
+        y = y or next(name for name in (*own, "params", "macs") if name != x)
+        return x or next(name for name in (*own, "params", "macs") if name != y), y
+
+    def save(self) -> tuple[Path, Path]:
+        """Write ``pareto.csv`` and ``front.png`` into the run's folder; return their paths."""
+        table, figure = self.folder / "pareto.csv", self.folder / "front.png"
+        self.pareto().to_csv(table, index=False)
+        self.plot_pareto().savefig(figure)
+        return table, figure
 
     def architecture(self, number: int) -> Architecture:
         """The architecture of a trial.
@@ -149,6 +168,10 @@ class RunResults:
     def summary(self) -> Summary:
         """Done, rejected by reason, failed, stopped, waiting, best, elapsed."""
         return summarize(self.study, self.records, self.counts, self.elapsed_s)
+
+    def __repr__(self) -> str:
+        now = self.summary()
+        return f"<run {now.name}: {now.state}, {now.done} of {now.budget_trials} trials done>"
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -203,27 +226,24 @@ class RunResults:
         complete = [trial for trial in shown if trial.state == "complete"]
         marks = on_front(complete, directions)
         front = {trial.number for trial, mark in zip(complete, marks, strict=True) if mark}
-        return measured(shown, list(directions), self._nets).assign(
+        return measured([trial.measures for trial in shown], list(directions)).assign(
+            number=[trial.number for trial in shown],
             family=[family(self.architecture(trial.number)) for trial in shown],
+            complete=[trial.state == "complete" for trial in shown],
             on_front=[trial.number in front for trial in shown],
         )
 
     def _published(self, names: Sequence[str]) -> pd.DataFrame:
         """The published nets of the space: what was measured of them here, and what is counted."""
         members = [net for net in map(published.load, published.names()) if self._has(net)]
-        counted = pd.DataFrame(
-            [
-                {"net": net.name, **count(net, self.study.settings.classes)._asdict()}
-                for net in members
-            ],
-            columns=["net", "params", "macs"],
-        )
-        ids = {net.id for net in members}
-        trained = [t for t in self.records if t.state == "complete" and t.architecture_id in ids]
-        found = measured(trained, [n for n in names if n not in counted], self._nets)
-        return counted.merge(found, on="net", how="left").reindex(
-            columns=[*counted.columns, *(c for c in found.columns if c != "number"), *names]
-        )
+        trained = {t.architecture_id: t.measures for t in self.records if t.state == "complete"}
+        known = [trained.get(net.id) or self._counted(net) for net in members]
+        frame = measured(known, names).assign(net=[net.name or net.id for net in members])
+        return frame.reindex(columns=[*frame.columns, *(n for n in names if n not in frame)])
+
+    def _counted(self, net: Architecture) -> dict[str, Measured]:
+        cost = count(net, self.study.settings.classes)
+        return {name: Measured(name, value, "screen") for name, value in cost._asdict().items()}
 
     def _has(self, net: Architecture) -> bool:
         try:
@@ -231,6 +251,32 @@ class RunResults:
         except NotAMember:
             return False
         return True
+
+
+def _last_change(database: Path) -> datetime:
+    """Time of the last write; what is not yet in the database stands in its write-ahead log."""
+    log = database.with_name(database.name + "-wal")
+    written = max(file.stat().st_mtime for file in (database, log) if file.exists())
+    return datetime.fromtimestamp(written).astimezone()
+
+
+def runs_in(folder: Path) -> dict[str, RunResults | InputError]:
+    """Every run in a folder by its name, or why it cannot be read.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; `archsearch run` puts its runs into runs/")
+    databases = sorted(folder.glob(f"*/{DATABASE}"))
+    return {database.parent.name: _opened(database) for database in databases}
+
+
+def _opened(database: Path) -> RunResults | InputError:
+    try:
+        return open_run(database)
+    except InputError as error:
+        return error
 
 
 def _found(path: Path) -> str:

@@ -22,6 +22,9 @@ _AT_WORK: dict[Stage | None, str] = {
     None: "proposing",
 }
 
+_MOST_REASONS = 5
+"""Reasons that are listed one by one; failures can have as many as there are trials."""
+
 
 @dataclass(frozen=True)
 class Best:
@@ -43,7 +46,8 @@ class Summary:
 
     ``screened`` candidates were looked at; those that were neither rejected nor left out of the
     start became trials. ``stage`` is what the waiting trials wait for, None if none waits.
-    ``front`` is the number of non-dominated complete trials in the study's objectives.
+    ``scored`` and ``trained`` trials got through those stages. ``front`` is the number of
+    non-dominated complete trials in the study's objectives.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Summary:
     stopped: int
     failed: Mapping[str, int]
     waiting: int
+    scored: int
     trained: int
     budget_trials: int
     budget_minutes: float | None
@@ -115,7 +120,8 @@ def summarize(
         stopped=states["stopped"],
         failed=Counter(t.error or "no reason known" for t in trials if t.state == "failed"),
         waiting=states["waiting"],
-        trained=sum("val_accuracy" in trial.measures for trial in trials),
+        scored=_through(trials, "score"),
+        trained=_through(trials, "train"),
         budget_trials=study.settings.budget.trials,
         budget_minutes=study.settings.budget.minutes,
         generation=max((trial.generation for trial in trials), default=0),
@@ -129,8 +135,16 @@ def summarize(
 def by_reason(counts: Mapping[str, int]) -> str:
     """Write counts by reason with their sum first, such as ``5 (3 duplicate, 2 invalid)``."""
     total = sum(counts.values())
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
-    return f"{total:,} ({reasons})" if total else "0"
+    listed = Counter(counts).most_common(_MOST_REASONS)
+    reasons = [f"{count:,} {reason}" for reason, count in listed]
+    if rest := total - sum(count for _, count in listed):
+        reasons.append(f"{rest:,} for other reasons")
+    return f"{total:,} ({', '.join(reasons)})" if total else "0"
+
+
+def _through(trials: list[Trial], stage: Stage) -> int:
+    """How many trials were measured at a stage."""
+    return sum(any(m.stage == stage for m in trial.measures.values()) for trial in trials)
 
 
 def _stage(study: Study, trials: list[Trial]) -> Stage | None:

@@ -13,7 +13,7 @@ from archsearch.measures import MEASURES, Direction
 from archsearch.notation import quantity
 from archsearch.pareto import non_dominated
 from archsearch.spread import FOOTNOTE, spread
-from archsearch.trial import Trial
+from archsearch.trial import Measured, Trial
 
 ALWAYS_SHOWN = ("val_accuracy", "params", "macs")
 """Measures that a front's table shows beside its objectives, where they are known."""
@@ -42,12 +42,11 @@ def front_of(
     complete = [
         t for t in trials if t.state == "complete" and directions.keys() <= t.measures.keys()
     ]
-    marks = on_front(complete, directions)
-    frame = measured(
-        [trial for trial, mark in zip(complete, marks, strict=True) if mark],
-        [*directions, *(name for name in ALWAYS_SHOWN if name not in directions)],
-        nets,
-    )
+    front = [t for t, mark in zip(complete, on_front(complete, directions), strict=True) if mark]
+    names = [*directions, *(name for name in ALWAYS_SHOWN if name not in directions)]
+    frame = measured([trial.measures for trial in front], names)
+    frame.insert(0, "number", [trial.number for trial in front])
+    frame.insert(1, "net", [nets.get(t.architecture_id, t.architecture_id) for t in front])
     first, direction = next(iter(directions.items()))
     frame = frame.sort_values(
         [first, "number"], ascending=[direction == "minimize", True], ignore_index=True
@@ -64,24 +63,24 @@ def on_front(trials: Sequence[Trial], directions: Mapping[str, Direction]) -> li
     return [bool(mark) for mark in non_dominated(array, maximize)]
 
 
-def measured(
-    trials: Sequence[Trial], names: Sequence[str], nets: Mapping[str, str]
-) -> pd.DataFrame:
-    """Table of trials with the measures called ``names``; objectives of no trial are left out."""
-    columns: dict[str, list[object]] = {
-        "number": [trial.number for trial in trials],
-        "net": [nets.get(trial.architecture_id, trial.architecture_id) for trial in trials],
-    }
+def measured(found: Sequence[Mapping[str, Measured]], names: Sequence[str]) -> pd.DataFrame:
+    """Table of the measures called ``names``, one row for each of ``found``.
+
+    Returns:
+        For each name its value, and ``NAME_spread`` with ``NAME_n`` behind it where some row has a
+        spread; NaN (and n 0) where a row lacks it. A name that no row has is left out.
+    """
+    frame = pd.DataFrame(index=range(len(found)))
     for name in names:
-        found = [trial.measures.get(name) for trial in trials]
-        if trials and not any(found):
+        column = [measures.get(name) for measures in found]
+        if found and not any(column):
             continue
-        columns[name] = [m.value if m else np.nan for m in found]
-        spreads = [spread(m) if m else None for m in found]
+        frame[name] = np.array([m.value if m else np.nan for m in column], dtype=float)
+        spreads = [spread(m) if m else None for m in column]
         if any(s is not None for s in spreads):
-            columns[f"{name}_spread"] = [np.nan if s is None else s for s in spreads]
-            columns[f"{name}_n"] = [m.n if m else 0 for m in found]
-    return pd.DataFrame(columns)
+            frame[f"{name}_spread"] = [np.nan if s is None else s for s in spreads]
+            frame[f"{name}_n"] = [m.n if m else 0 for m in column]
+    return frame
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:

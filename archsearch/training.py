@@ -23,6 +23,7 @@ from archsearch.layer_scale import set_layer_scale
 from archsearch.seeds import derive
 
 _EVALUATION_BATCH = 250
+_LEAST_SIDE = 8
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -52,7 +53,7 @@ class Recipe(BaseModel):
         warmup: fraction of all steps over which the learning rate rises from 0.
         label_smoothing: share of the target that is spread over all classes.
         augmentation: random changes to the training images.
-        scale: training resolution / architecture's resolution; the caller applies it.
+        scale: training resolution / architecture's resolution.
         layer_scale: value that all layer scales start from; None for the papers' own (1e-6).
         seeds: number of repetitions that the caller makes with seeds of their own.
         evaluate_every: epochs between two points of the learning curve.
@@ -73,6 +74,16 @@ class Recipe(BaseModel):
     seeds: Annotated[int, Field(ge=1)] = 1
     evaluate_every: Annotated[int, Field(ge=1)] = 1
     time_limit_s: Positive = 600.0
+
+    def resolution(self, of_architecture: Resolution) -> Resolution:
+        """Training resolution of an architecture: its own times ``scale``, at least 8 pixels."""
+        if isinstance(of_architecture, int):
+            return self._scaled(of_architecture)
+        height, width = of_architecture
+        return self._scaled(height), self._scaled(width)
+
+    def _scaled(self, side: int) -> int:
+        return max(_LEAST_SIDE, round(side * self.scale))
 
 
 @dataclass(frozen=True)
@@ -111,7 +122,7 @@ def train(
         module: (B, 3, *resolution) float to (B, classes) logits.
         images: what to train and validate on.
         recipe: how.
-        resolution: height and width to train at.
+        resolution: height and width to train at, for instance ``recipe.resolution(...)``.
         seed: decides the order of images, augmentation, dropout and stochastic depth.
 
     Raises:
@@ -271,7 +282,7 @@ def _accuracy(module: nn.Module, data: _Data) -> float:
     """Fraction of right answers on all validation images, in evaluation mode."""
     module.eval()
     right = 0
-    with torch.inference_mode():
+    with torch.no_grad():
         for x, y in zip(
             torch.split(data.validation_x, _EVALUATION_BATCH),
             torch.split(data.validation_y, _EVALUATION_BATCH),

@@ -48,7 +48,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--nets", type=int, default=6, help="members drawn from the space")
     parser.add_argument("--most-params", type=float, default=6e6)
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each net")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.nets < 2 or given.seeds < 2:
+        parser.error("a spread needs --nets and --seeds of 2 at least")
+    return given
 
 
 def _recipe(given: argparse.Namespace) -> Recipe:

@@ -3,12 +3,16 @@
     python benchmarks/samplers.py --seeds 10
     python benchmarks/samplers.py --seeds 0 --speed 1000
 
-The toy: three stages of one to three equal blocks; a block is parc (kernel 7, 14 or 28), gn (order
-2 to 5) or sdta (splits 2 to 4). 27 000 architectures. Each block adds parameters and a gain, both
-larger for larger settings and later stages, and gains diminish with depth (square root), so that
-accuracy is monotone and separable. At most 100 units of parameters. Hypervolume counts from
-(accuracy 0, params 100). Candidates over the limit and duplicates are refused, as in a search.
-It shows that the machinery works, and no ranking of strategies: real accuracy is noisy.
+The toy (the exact one of the field's comparison is not given; this one is ours): three stages of
+one to three equal blocks; a block is parc (kernel 7, 14 or 28), gn (order 2 to 5) or sdta (splits 2
+to 4). 27 000 architectures. With (size, gain) of SIZES for a block, stage s = 0, 1, 2 and depth d:
+
+    params   = sum over stages of 1.25 (1 + s) size d            to be minimized, at most 100
+    accuracy = sum over stages of (1 + s / 2) gain d ** 0.7      to be maximized
+
+Accuracy is monotone in every setting and separable over stages. The hypervolume counts from
+(accuracy 0, params 100). Candidates over the limit and duplicates are refused, as in a search. It
+shows what the machinery does, and is no ranking of strategies: real accuracy is noisy.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from archsearch.documents import parse
 from archsearch.pareto import hypervolume, non_dominated
 from archsearch.samplers import SAMPLERS, make_sampler
 from archsearch.samplers.sampler import Accept, Past, Sampler
+from archsearch.samplers.strategy import Direction
 from archsearch.seeds import derive
 from archsearch.space import SearchSpace, load_space, tree_of
 from archsearch.trial import Choices
@@ -48,28 +53,28 @@ stages:
     for index, width in enumerate((32, 64, 128))
 )
 SIZES = {
-    "pacc": {7: (3.0, 1.0), 14: (5.0, 1.7), 28: (9.0, 2.6)},
-    "gnconv": {2: (2.0, 0.8), 3: (4.0, 1.4), 4: (7.0, 2.1), 5: (11.0, 2.9)},
-    "sdta": {2: (4.0, 1.3), 3: (6.0, 1.9), 4: (8.0, 2.3)},
+    "pacc": {7: (4.0, 2.0), 14: (6.0, 3.5), 28: (10.0, 4.5)},
+    "gnconv": {2: (3.0, 1.0), 3: (6.0, 2.5), 4: (9.0, 5.0), 5: (14.0, 6.0)},
+    "sdta": {2: (3.0, 2.0), 3: (7.0, 3.0), 4: (12.0, 4.0)},
 }
-"""Params and gain of a block of the first stage."""
+"""Size and gain of a block by its setting. pacc stands for parc."""
 LEAF = {"pacc": "kernel", "gnconv": "order", "sdta": "splits"}
 MOST_PARAMS = 100.0
-DIRECTIONS = ("maximize", "minimize")
+DIRECTIONS: tuple[Direction, ...] = ("maximize", "minimize")
 MAXIMIZE = (True, False)
 REFERENCE = (0.0, MOST_PARAMS)
 
 
 def toy_values(choices: Choices) -> tuple[float, float]:
-    """Accuracy (percent-like) and params of a point of the toy."""
+    """Accuracy and params of a point of the toy."""
     accuracy = params = 0.0
     for stage in range(3):
         path = f"stages.{stage}.blocks.0"
         layer = str(choices[f"{path}.layer"])
         size, gain = SIZES[layer][int(choices[f"{path}.{layer}.{LEAF[layer]}"])]
         depth = int(choices[f"{path}.repeat"])
-        params += (1 + 0.5 * stage) * size * depth
-        accuracy += (1 + 0.25 * stage) * gain * depth**0.5
+        params += 1.25 * (1 + stage) * size * depth
+        accuracy += (1 + stage / 2) * gain * depth**0.7
     return accuracy, params
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from archsearch.architecture import Architecture
 from archsearch.documents import Document
 from archsearch.errors import InputError
+from archsearch.grammar import Domain
 from archsearch.space import SearchSpace, architecture_of, tree_of
 from archsearch.trial import Choices, Scalar
 
@@ -24,39 +25,51 @@ def space_of(data: Data, name: str = "small") -> SearchSpace:
 
 def space_data(*stages: Data, **rest: Any) -> Data:
     """A space file with a patch stem."""
-    return {"schema": 1, "input": {"resolution": 32}, "stem": {"patch": {}}, "stages": list(stages)} | rest
+    return {
+        "schema": 1,
+        "input": {"resolution": 32},
+        "stem": {"patch": {}},
+        "stages": list(stages),
+    } | rest
 
 
 def points(space: SearchSpace) -> Iterator[Choices]:
     """Every point of a space, by counting the odometer of its choices up."""
-    wheel: list[tuple[int, int]] = []
+    wheel: list[int] = []
     while True:
-        turned: list[tuple[int, int]] = []
-
-        def pick(_path: str, domain: Any, turned: list[tuple[int, int]] = turned) -> Scalar:
-            place = len(turned)
-            at = wheel[place][0] if place < len(wheel) else 0
-            turned.append((at, len(domain.labels)))
-            label: Scalar = domain.labels[at]
-            return label
-
-        yield space.walk(pick)
-        while turned and turned[-1][0] + 1 == turned[-1][1]:
-            turned.pop()
-        if not turned:
+        point, sizes = _reading(space, wheel)
+        yield point
+        wheel += [0] * (len(sizes) - len(wheel))
+        while wheel and wheel[-1] + 1 == sizes[len(wheel) - 1]:
+            wheel.pop()
+        if not wheel:
             return
-        wheel = [*turned[:-1], (turned[-1][0] + 1, turned[-1][1])]
+        wheel[-1] += 1
+
+
+def _reading(space: SearchSpace, wheel: Sequence[int]) -> tuple[Choices, list[int]]:
+    """The point at a place of the odometer, and how many labels each of its choices had."""
+    sizes: list[int] = []
+
+    def pick(_path: str, domain: Domain) -> Scalar:
+        at = wheel[len(sizes)] if len(sizes) < len(wheel) else 0
+        sizes.append(len(domain.labels))
+        return domain.labels[at]
+
+    return space.walk(pick), sizes
 
 
 def members(data: Data) -> list[Architecture]:
     """Every valid architecture that a space file stands for, once a point."""
-    valid = []
-    for closed in closings(data):
-        try:
-            valid.append(architecture_of(Document("closed", closed)))
-        except InputError as error:
-            assert "closed: stages." in str(error) or "closed: stem" in str(error)  # noqa: PT017
-    return valid
+    found = (_valid(closed) for closed in closings(data))
+    return [architecture for architecture in found if architecture is not None]
+
+
+def _valid(closed: Data) -> Architecture | None:
+    try:
+        return architecture_of(Document("closed", closed))
+    except InputError:
+        return None
 
 
 def closings(data: Data) -> Iterator[Data]:
@@ -128,11 +141,18 @@ def _stages(data: Data) -> list[list[Data]]:
     return found
 
 
-_WIDTHS = st.sampled_from([8, 12, {"choice": [6, 8]}, {"choice": [8, 12]}, {"int": [6, 12], "step": 3}])
+_WIDTHS = st.sampled_from(
+    [8, 12, {"choice": [6, 8]}, {"choice": [8, 12]}, {"int": [6, 12], "step": 3}]
+)
 _LAYERS = st.sampled_from(
     [
         "conv_encoder",
-        {"conv_encoder": {"kernel": {"choice": [3, "global"]}, "position": {"choice": [True, False]}}},
+        {
+            "conv_encoder": {
+                "kernel": {"choice": [3, "global"]},
+                "position": {"choice": [True, False]},
+            }
+        },
         {"conv_encoder": {"kernel": {"int": [3, 5], "step": 2}}},
         {"sdta": {"heads": {"choice": [3, 4]}, "splits": {"int": [1, 2]}}},
         {"gnconv": {"order": {"int": [1, 3]}, "kernel": {"choice": [3, "global"]}}},
@@ -147,7 +167,12 @@ _DOWNS = st.sampled_from(
         "none",
         "conv",
         {"conv": {"kernel": {"choice": [1, 2]}, "stride": {"choice": [1, 2]}}},
-        {"choice": ["none", {"inverted_residual": {"stride": 2, "kernel": {"choice": [3, "global"]}}}]},
+        {
+            "choice": [
+                "none",
+                {"inverted_residual": {"stride": 2, "kernel": {"choice": [3, "global"]}}},
+            ]
+        },
         {"choice": [{"conv": {"stride": 2}}, {"conv": {"kernel": {"choice": [2, 3]}}}]},
         {"bottleneck": {"expand": {"choice": [2, 7]}, "stride": 1}},
     ]
@@ -169,7 +194,11 @@ def spaces(draw: st.DrawFn) -> Data:
     stages = draw(
         st.lists(
             st.fixed_dictionaries(
-                {"width": _WIDTHS, "downsample": _DOWNS, "blocks": st.lists(_group_data(), max_size=2)},
+                {
+                    "width": _WIDTHS,
+                    "downsample": _DOWNS,
+                    "blocks": st.lists(_group_data(), max_size=2),
+                },
                 optional={"repeat": _REPEATS},
             ),
             min_size=1,

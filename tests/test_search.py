@@ -87,13 +87,26 @@ def finish(run: Run, fail: Sequence[int] = ()) -> Run:
     return run
 
 
+_OPEN: list[Store] = []
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder for stores, all of which are closed at the end."""
+    yield tmp_path
+    while _OPEN:
+        _OPEN.pop().close()
 
 
 def new_run(study: Study, path: Path) -> Run:
-    return Run(study, Store.create(path, study.data, study.identity, {}))
+    path.parent.mkdir(exist_ok=True)
+    _OPEN.append(Store.create(path, study.data, study.identity, {}))
+    return Run(study, _OPEN[-1])
+
+
+def opened(path: Path) -> Store:
+    _OPEN.append(Store.open(path, write=True))
+    return _OPEN[-1]
 
 
 def by_number(run: Run) -> list[Trial]:
@@ -108,7 +121,7 @@ def proposals(trials: Sequence[Trial]) -> list[Any]:
 
 def test_every_trial_ends(folder: Path) -> None:
     """A finished run has used its budget and has no trial that waits."""
-    run = finish(new_run(small_study(), folder / "a.sqlite"))
+    run = finish(new_run(small_study(), folder / "a" / "run.sqlite"))
     states = [t.state for t in by_number(run)]
     assert len(states) == 30
     assert set(states) == {"complete", "stopped"}
@@ -118,7 +131,7 @@ def test_every_trial_ends(folder: Path) -> None:
 
 def test_the_cascade_trains_the_promoted_share(folder: Path) -> None:
     """Half of each generation is trained, and only trained trials are complete."""
-    run = finish(new_run(small_study(), folder / "a.sqlite"))
+    run = finish(new_run(small_study(), folder / "a" / "run.sqlite"))
     for generation in range(5):
         members = [t for t in by_number(run) if t.generation == generation]
         assert sum(t.state == "complete" for t in members) == 3
@@ -127,7 +140,7 @@ def test_the_cascade_trains_the_promoted_share(folder: Path) -> None:
 
 def test_no_architecture_is_evaluated_twice(folder: Path) -> None:
     """Trials of a run have distinct architectures within the limits."""
-    run = finish(new_run(small_study(), folder / "a.sqlite"))
+    run = finish(new_run(small_study(), folder / "a" / "run.sqlite"))
     ids = [t.architecture_id for t in by_number(run)]
     assert len(set(ids)) == len(ids)
     assert all(t.measures["params"].value <= 70_000 for t in by_number(run))
@@ -135,16 +148,16 @@ def test_no_architecture_is_evaluated_twice(folder: Path) -> None:
 
 def test_the_same_study_proposes_the_same_trials(folder: Path) -> None:
     """Two runs of one study are equal, trial by trial."""
-    one = finish(new_run(small_study(), folder / "a.sqlite"))
-    two = finish(new_run(small_study(), folder / "b.sqlite"))
+    one = finish(new_run(small_study(), folder / "a" / "run.sqlite"))
+    two = finish(new_run(small_study(), folder / "b" / "run.sqlite"))
     assert proposals(by_number(one)) == proposals(by_number(two))
 
 
 def test_the_order_of_outcomes_changes_nothing(folder: Path) -> None:
     """Many workers that finish in any order give the run of a single worker."""
     study = small_study()
-    one = finish(new_run(study, folder / "a.sqlite"))
-    many = new_run(study, folder / "b.sqlite")
+    one = finish(new_run(study, folder / "a" / "run.sqlite"))
+    many = new_run(study, folder / "b" / "run.sqlite")
     rng = np.random.default_rng(0)
     flying: list[Package] = []
     while True:
@@ -180,15 +193,15 @@ def _kill_at(store: Store, moment: int, after: bool) -> None:
 def test_a_killed_run_goes_on_as_the_uninterrupted_one(sampler: str, folder: Path) -> None:
     """For every sampler: killed at any write, the resumed run equals the one never killed."""
     study = small_study(sampler)
-    whole = proposals(by_number(finish(new_run(study, folder / "whole.sqlite"))))
+    whole = proposals(by_number(finish(new_run(study, folder / "whole" / "run.sqlite"))))
     for moment in (0, 1, 4, 7, 9, 10, 17, 31, 40):
-        path = folder / f"killed-{moment}.sqlite"
+        path = folder / f"killed-{moment}" / "run.sqlite"
         run = new_run(study, path)
         _kill_at(run.store, moment, after=moment % 2 == 0)
         with pytest.raises(Killed):
             finish(run)
         run.store.close()
-        store = Store.open(path, write=True)
+        store = opened(path)
         resumed = proposals(by_number(finish(Run(study, store))))
         store.close()
         assert resumed == whole
@@ -197,10 +210,10 @@ def test_a_killed_run_goes_on_as_the_uninterrupted_one(sampler: str, folder: Pat
 def test_a_run_killed_again_and_again_ends_the_same(folder: Path) -> None:
     """A run killed after every third write ends as the uninterrupted one."""
     study = small_study("nsga2")
-    whole = proposals(by_number(finish(new_run(study, folder / "whole.sqlite"))))
-    new_run(study, folder / "killed.sqlite").store.close()
+    whole = proposals(by_number(finish(new_run(study, folder / "whole" / "run.sqlite"))))
+    new_run(study, folder / "killed" / "run.sqlite").store.close()
     for _ in range(200):
-        store = Store.open(folder / "killed.sqlite", write=True)
+        store = opened(folder / "killed" / "run.sqlite")
         run = Run(study, store)
         _kill_at(store, 2, after=True)
         try:
@@ -214,19 +227,19 @@ def test_a_run_killed_again_and_again_ends_the_same(folder: Path) -> None:
 def test_a_failed_training_does_not_change_who_was_promoted(folder: Path) -> None:
     """A trial that failed in training stays promoted when the run resumes."""
     study = small_study()
-    whole = proposals(by_number(finish(new_run(study, folder / "a.sqlite"), fail=range(30))))
-    run = new_run(study, folder / "b.sqlite")
+    whole = proposals(by_number(finish(new_run(study, folder / "a" / "run.sqlite"), fail=range(30))))
+    run = new_run(study, folder / "b" / "run.sqlite")
     _kill_at(run.store, 8, after=True)
     with pytest.raises(Killed):
         finish(run, fail=range(30))
     run.store.close()
-    store = Store.open(folder / "b.sqlite", write=True)
+    store = opened(folder / "b" / "run.sqlite")
     assert proposals(by_number(finish(Run(study, store), fail=range(30)))) == whole
 
 
 def test_failures_are_kept_with_their_reason_and_the_search_goes_on(folder: Path) -> None:
     """A failed trial keeps its reason, is told nothing, and others are trained after it."""
-    run = finish(new_run(small_study(), folder / "a.sqlite"), fail=range(12))
+    run = finish(new_run(small_study(), folder / "a" / "run.sqlite"), fail=range(12))
     failed = [t for t in by_number(run) if t.state == "failed"]
     assert failed
     assert all(t.error == "train: diverged" and t.told is None for t in failed)
@@ -235,7 +248,7 @@ def test_failures_are_kept_with_their_reason_and_the_search_goes_on(folder: Path
 
 def test_a_lost_worker_fails_its_package_alone(folder: Path) -> None:
     """The trials of a package whose worker died fail; the run ends all the same."""
-    run = new_run(small_study(), folder / "a.sqlite")
+    run = new_run(small_study(), folder / "a" / "run.sqlite")
     package = run.next_package()
     assert package is not None
     run.lose(package, "the worker died")
@@ -247,7 +260,7 @@ def test_a_lost_worker_fails_its_package_alone(folder: Path) -> None:
 
 def test_estimates_never_look_complete(folder: Path) -> None:
     """A stopped trial is told an estimate inside the range of the measured accuracies."""
-    run = finish(new_run(small_study(), folder / "a.sqlite"))
+    run = finish(new_run(small_study(), folder / "a" / "run.sqlite"))
     measured = [t.measures["val_accuracy"].value for t in by_number(run) if t.state == "complete"]
     for trial in by_number(run):
         assert trial.told is not None
@@ -258,20 +271,20 @@ def test_estimates_never_look_complete(folder: Path) -> None:
 
 def test_more_budget_goes_on_where_the_run_stopped(folder: Path) -> None:
     """Raising the number of trials keeps what is there and adds to it."""
-    first = finish(new_run(small_study(budget__trials="12"), folder / "a.sqlite"))
+    first = finish(new_run(small_study(budget__trials="12"), folder / "a" / "run.sqlite"))
     first.store.close()
     longer = small_study(budget__trials="30")
     assert longer.identity == first.study.identity
-    store = Store.open(folder / "a.sqlite", write=True)
+    store = opened(folder / "a" / "run.sqlite")
     run = finish(Run(longer, store))
-    whole = finish(new_run(longer, folder / "b.sqlite"))
+    whole = finish(new_run(longer, folder / "b" / "run.sqlite"))
     assert proposals(by_number(run)) == proposals(by_number(whole))
 
 
 def test_time_ends_a_run_without_losing_its_place(folder: Path) -> None:
     """Once the minutes are used up nothing is handed out; what waits is done when there is more."""
     study = small_study(budget__minutes="5.0")
-    run = new_run(study, folder / "a.sqlite")
+    run = new_run(study, folder / "a" / "run.sqlite")
     for _ in range(5):
         package = run.next_package()
         assert package is not None
@@ -280,9 +293,9 @@ def test_time_ends_a_run_without_losing_its_place(folder: Path) -> None:
     assert run.out_of_time
     assert run.next_package() is None
     run.store.close()
-    store = Store.open(folder / "a.sqlite", write=True)
+    store = opened(folder / "a" / "run.sqlite")
     longer = finish(Run(small_study(budget__minutes="500.0"), store))
-    whole = finish(new_run(study, folder / "b.sqlite"))
+    whole = finish(new_run(study, folder / "b" / "run.sqlite"))
     assert proposals(by_number(longer)) == proposals(by_number(whole))
 
 
@@ -291,7 +304,7 @@ def test_a_space_that_is_used_up_ends_the_run(folder: Path) -> None:
     study = small_study(
         space__stages="[{width: {choice: [8, 16]}, blocks: [conv_encoder: {kernel: {choice: [3, 5]}}]}]",
         start="{}", constraints="{}")
-    run = finish(new_run(study, folder / "a.sqlite"))
+    run = finish(new_run(study, folder / "a" / "run.sqlite"))
     assert len(run.trials) == study.space.size == 4
     assert run.exhausted
 
@@ -303,7 +316,7 @@ def guided(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def test_the_front_holds_complete_trials_only(folder: Path, guided: str) -> None:
     """The non-dominated set of what a run measured is made of complete trials."""
-    run = finish(new_run(small_study(guided), folder / "a.sqlite"))
+    run = finish(new_run(small_study(guided), folder / "a" / "run.sqlite"))
     complete = [t for t in by_number(run) if t.state == "complete"]
     names = [o.measure for o in run.study.settings.objectives]
     points = np.array([[t.measures[n].value for n in names] for t in complete])
@@ -315,7 +328,7 @@ def test_the_front_holds_complete_trials_only(folder: Path, guided: str) -> None
 
 def test_a_limit_that_no_member_meets_is_said_before_the_search(folder: Path) -> None:
     """The error names the smallest value found, and no trial was made."""
-    run = new_run(small_study(constraints__params__at_most="1000"), folder / "a.sqlite")
-    with pytest.raises(InputError, match=r"no member of small meets at_most 1,000; .* 9,\d{3} params"):
+    run = new_run(small_study(constraints__params__at_most="1000"), folder / "a" / "run.sqlite")
+    with pytest.raises(InputError, match=r"no member of small meets at_most 1,000; .* 21,546 params"):
         run.next_package()
     assert not run.trials

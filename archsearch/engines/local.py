@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from archsearch.datasets import Images
-from archsearch.evaluate import Workbench
+from archsearch.evaluate import MakeBench, Workbench
 from archsearch.search import Run
 
 
-def work(run: Run, images: Images, changed: Callable[[], None]) -> None:
+def work(
+    run: Run, images: Images, changed: Callable[[], None], bench: MakeBench = Workbench
+) -> None:
     """Do everything the run hands out, in this process."""
-    bench = Workbench(run.study, images)
+    place = bench(run.study, images)
     while (package := run.next_package()) is not None:
-        run.finish(bench.evaluate(package))
+        run.finish(place.evaluate(package))
         changed()

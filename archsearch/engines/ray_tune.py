@@ -15,13 +15,19 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+import ray
+from ray import tune
+from ray.tune.search import Searcher
+
 from archsearch.datasets import Images
-from archsearch.evaluate import Job, Outcome, Package, Workbench
+from archsearch.evaluate import Job, MakeBench, Outcome, Package, Workbench
 from archsearch.search import Run
 from archsearch.settings import Engine as EngineSettings
 from archsearch.study import Study
 from archsearch.trial import CurvePoint, Measured
 
+_METRIC = "outcomes"
+_FOUND = "found"
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -33,30 +39,31 @@ _QUIET = {
 }
 
 
-def work(run: Run, images: Images, changed: Callable[[], None]) -> None:
+def work(
+    run: Run, images: Images, changed: Callable[[], None], bench: MakeBench = Workbench
+) -> None:
     """Do everything the run hands out, on Ray workers."""
     os.environ.update({key: os.environ.get(key, value) for key, value in _QUIET.items()})
-    import ray
-    from ray import tune
-
+    logging.getLogger("ray").setLevel(logging.ERROR)  # what matters of a trial is in our store
     settings = run.study.settings.engine
     folder = tempfile.mkdtemp(prefix="archsearch-ray-")
     started = not ray.is_initialized()
+    searcher = RunSearcher(run, changed)
     try:
         if started:
             _start(settings)
         trainable = tune.with_resources(
-            tune.with_parameters(_worker(tune.Trainable), study=run.study, images=images),
+            tune.with_parameters(Worker, bench=bench, study=run.study, images=images),
             {"cpu": settings.threads},
         )
         tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=_searcher(run, changed),
+                search_alg=searcher,
                 num_samples=-1,
                 reuse_actors=True,
                 max_concurrent_trials=settings.workers,
-                metric="outcomes",
+                metric=_METRIC,
                 mode="max",
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
             ),
@@ -66,12 +73,12 @@ def work(run: Run, images: Images, changed: Callable[[], None]) -> None:
         if started:
             ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+    if not searcher.finished:
+        raise KeyboardInterrupt  # Tune takes the first Ctrl-C for itself and ends quietly
 
 
 def _start(settings: EngineSettings) -> None:
     """Join the cluster at RAY_ADDRESS, or start one on this machine with the study's workers."""
-    import ray
-
     alone = "RAY_ADDRESS" not in os.environ
     cores = {"num_cpus": settings.workers * settings.threads} if alone else {}
     ray.init(
@@ -83,64 +90,72 @@ def _start(settings: EngineSettings) -> None:
     )
 
 
-def _searcher(run: Run, changed: Callable[[], None]) -> Any:
+class RunSearcher(Searcher):  # type: ignore[misc]
     """Ray Tune's Searcher over a run: suggests packages, brings back outcomes."""
-    from ray.tune.search import Searcher
 
-    class RunSearcher(Searcher):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__(metric="outcomes", mode="max")
-            self._packages: dict[str, Package] = {}
+    def __init__(self, run: Run, changed: Callable[[], None]) -> None:
+        super().__init__(metric=_METRIC, mode="max")
+        self._run = run
+        self._changed = changed
+        self._packages: dict[str, Package] = {}
+        self.finished = False
 
-        def suggest(self, trial_id: str) -> Any:
-            package = run.next_package()
-            if package is None:
-                return Searcher.FINISHED if run.idle else None
-            self._packages[trial_id] = package
-            return {"package": json.dumps(asdict(package))}
+    def suggest(self, trial_id: str) -> Any:
+        """Give the next package, None to be asked again, or that the run is over."""
+        package = self._run.next_package()
+        if package is None:
+            self.finished = self._run.idle
+            return Searcher.FINISHED if self.finished else None
+        self._packages[trial_id] = package
+        return {"package": json.dumps(asdict(package))}
 
-        def on_trial_complete(
-            self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-        ) -> None:
-            package = self._packages.pop(trial_id)
-            if error or not result or "found" not in result:
-                run.lose(package, "the worker died (out of memory?)")
-            else:
-                run.finish([_outcome(item) for item in json.loads(result["found"])])
-            changed()
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Take the outcomes of a package, or note that its worker died."""
+        package = self._packages.pop(trial_id)
+        if error or not result or _FOUND not in result:
+            self._run.lose(package, "the worker died (out of memory?)")
+        else:
+            self._run.finish([_outcome(item) for item in json.loads(result[_FOUND])])
+        self._changed()
 
-        def save(self, checkpoint_path: str) -> None:
-            """Nothing to save: the store remembers."""
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing of a run goes into Tune's own snapshots: the store remembers."""
+        return {}
 
-        def restore(self, checkpoint_path: str) -> None:
-            """Nothing to restore: the store remembers."""
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save, see above."""
 
-    return RunSearcher()
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore, see above."""
 
 
-def _worker(trainable: type) -> type:
-    """A reusable actor that holds the images and evaluates one package a Tune trial."""
+class Worker(tune.Trainable):  # type: ignore[misc]
+    """An actor that holds the images and evaluates one package a Tune trial."""
 
-    class Worker(trainable):  # type: ignore[misc]
-        def setup(self, config: dict[str, Any], study: Study, images: Images) -> None:
-            self._bench = Workbench(study, images)
-            self._package = _package(config["package"])
+    def setup(
+        self, config: dict[str, Any], bench: MakeBench, study: Study, images: Images
+    ) -> None:
+        """Take a place at the bench, once for many packages."""
+        self._bench = bench(study, images)
+        self._package = _package(config["package"])
 
-        def step(self) -> dict[str, Any]:
-            found = [asdict(outcome) for outcome in self._bench.evaluate(self._package)]
-            return {"found": json.dumps(found), "outcomes": len(found), "done": True}
+    def step(self) -> dict[str, Any]:
+        """Evaluate the package."""
+        found = [asdict(outcome) for outcome in self._bench.evaluate(self._package)]
+        return {_FOUND: json.dumps(found), _METRIC: len(found), "done": True}
 
-        def reset_config(self, new_config: dict[str, Any]) -> bool:
-            self._package = _package(new_config["package"])
-            return True
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take the next package instead of starting a new actor."""
+        self._package = _package(new_config["package"])
+        return True
 
-        def save_checkpoint(self, checkpoint_dir: str) -> None:
-            """Nothing to save: a package is done whole or not at all."""
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing to save: a package is done whole or not at all."""
 
-        def load_checkpoint(self, checkpoint: Any) -> None:
-            """Nothing to load."""
-
-    return Worker
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Nothing to load."""
 
 
 def _package(text: str) -> Package:

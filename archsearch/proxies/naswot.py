@@ -24,7 +24,7 @@ singular, and gets a finite low score instead of minus infinity.
 
 
 def naswot(module: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Log-determinant of the kernel of binary activation patterns (Mellor et al. 2021, eq. 2).
+    """Log-determinant of the kernel of binary activation patterns (Mellor et al. 2021, eq. 1, 2).
 
     With c_i the bits "input of the nonlinearity > 0" of image i over all N_A units, the kernel is
     K_ij = N_A - hamming(c_i, c_j), and the score is log det(K + RIDGE I). Higher is better.

@@ -22,13 +22,13 @@ _BATCH = 2
 
 
 def synflow(module: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Logarithm of the sum of |theta dR/dtheta| (Tanaka et al. 2020, eq. 2 and 3).
+    """Logarithm of the sum of |theta dR/dtheta| (Tanaka et al. 2020).
 
     R is the sum of the outputs for an input of ones when every parameter is replaced by its
-    absolute value. Summed over all parameters, as Abdelfattah et al. 2021 do to score a network
-    (they sum over Conv2d and Linear weights; here biases and the free kernels of position-aware
-    convolutions count too). In float64, and as a logarithm, because R grows exponentially with
-    depth. Higher is better. The images give the input's size only.
+    absolute value: 1^T |W_L| ... |W_1| 1 for a chain of layers. Summed over all parameters, as
+    Abdelfattah et al. 2021 do to score a network (they take Conv2d and Linear weights; here biases
+    and the free kernels of position-aware convolutions count too). In float64, and as a logarithm,
+    because R grows exponentially with depth. Higher is better. The images give the size only.
 
     The theory is about a network that is linear in its input. To stay near it:
 
@@ -92,8 +92,8 @@ class _UnitGates(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         if func in self._PRODUCTS and all(_is_feature_map(factor) for factor in args):
-            first, second = args
-            args = (first / _smaller_mean(first, second), second)
+            mean = _smaller_mean(*args)
+            return func(*args).div_(mean)  # in place, for mul_ must change its first factor
         return func(*args, **(kwargs or {}))
 
 

@@ -30,13 +30,13 @@ def make_sampler(
     Raises:
         InputError: an unknown name or option, with the nearest one; an option out of its range.
     """
+    if name not in SAMPLERS:
+        raise InputError(f"sampler: unknown {name!r}; {nearest(name, SAMPLERS)}")
     try:
-        return SAMPLERS[name](space, directions, check_options(name, options, ("sampler", name)))
-    except KeyError:
-        raise InputError(f"sampler: unknown {name!r}; {nearest(name, SAMPLERS)}") from None
+        checked = check_options(name, options, ("sampler", name))
     except Misfit as misfit:
-        place = ".".join(map(str, misfit.location))
-        raise InputError(f"{place}: {misfit.message}") from None
+        raise InputError(f"{'.'.join(map(str, misfit.location))}: {misfit.message}") from None
+    return SAMPLERS[name](space, directions, checked)
 
 
 def check_options(name: str, options: Mapping[str, Any], at: Location = ()) -> SamplerOptions:

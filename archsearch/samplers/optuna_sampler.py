@@ -12,24 +12,19 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import Field
 
 from archsearch.samplers.sampler import Accept, Past, Proposal
-from archsearch.samplers.strategy import Direction, SamplerOptions, Space, collect
+from archsearch.samplers.strategy import Direction, Domain, SamplerOptions, Space, collect
 from archsearch.seeds import derive
 from archsearch.trial import Scalar
-
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-
-    from archsearch.grammar import Domain
 
 _GENERATION = "_FlatNsga2:generation"
 """Where Optuna keeps the generation of a trial: the class name of the sampler stands in it."""
@@ -171,9 +166,9 @@ class Tpe(_OptunaSampler):
 
 
 class Nsga2Options(SamplerOptions):
-    """``population`` trials make one of NSGA-II's own generations."""
+    """``population_size`` trials make one of NSGA-II's own generations."""
 
-    population: int = Field(default=20, ge=2)
+    population_size: int = Field(default=20, ge=2)
 
 
 class Nsga2(_OptunaSampler):
@@ -191,7 +186,7 @@ class Nsga2(_OptunaSampler):
         self, space: Space, directions: Sequence[Direction], options: Nsga2Options
     ) -> None:
         super().__init__(space, directions)
-        self._population = options.population
+        self._population = options.population_size
         self._elites: list[list[FrozenTrial]] = []
 
     def _new_study(self) -> optuna.Study:

@@ -4,32 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field
 
 from archsearch.pareto import crowding, fronts
 from archsearch.samplers.sampler import Accept, Past, Proposal
-from archsearch.samplers.strategy import Direction, SamplerOptions, Space, collect
+from archsearch.samplers.strategy import Direction, Domain, SamplerOptions, Space, collect
 from archsearch.trial import Choices, Scalar
-
-if TYPE_CHECKING:
-    from archsearch.grammar import Domain
 
 
 class ParetoEvolutionOptions(SamplerOptions):
     """Options of Pareto evolution.
 
-    ``parents`` are kept at least, if there are as many trials. ``crossover`` is the share of
-    children with two parents. A child changes one leaf for sure and ``changes`` others on average.
-    ``step`` is the share of changes of an ordered leaf that go to a neighbouring label.
+    ``parents`` are kept at least, if there are as many trials. ``crossover_rate`` is the share of
+    children that have two. A child mutates at one leaf for sure and at ``mutations`` others on
+    average. ``neighbour_rate`` is the share of an ordered leaf's mutations that go to a neighbour.
     """
 
     parents: int = Field(default=10, ge=1)
-    crossover: float = Field(default=0.8, ge=0, le=1)
-    changes: float = Field(default=0.5, ge=0)
-    step: float = Field(default=0.7, ge=0, le=1)
+    crossover_rate: float = Field(default=0.8, ge=0, le=1)
+    mutations: float = Field(default=0.5, ge=0)
+    neighbour_rate: float = Field(default=0.7, ge=0, le=1)
 
 
 @dataclass(frozen=True)
@@ -105,7 +101,7 @@ class ParetoEvolution:
 
     def _child(self, parents: Sequence[_Parent], rng: np.random.Generator, refused: int) -> Choices:
         mother = _tournament(parents, rng)
-        crossed = rng.random() < self._options.crossover
+        crossed = rng.random() < self._options.crossover_rate
         father = _tournament(parents, rng) if crossed else mother
         changed = self._changed(mother, rng, refused)
 
@@ -127,7 +123,7 @@ class ParetoEvolution:
         paths = [path for path in mother if len(self._domains[path].labels) > 1]
         if not paths:
             return set()
-        rate = min(0.5, (self._options.changes + refused / 20) / len(paths))
+        rate = min(0.5, (self._options.mutations + refused / 20) / len(paths))
         forced = int(rng.integers(len(paths)))
         draws = rng.random(len(paths))
         return {path for i, path in enumerate(paths) if i == forced or draws[i] < rate}
@@ -137,7 +133,7 @@ class ParetoEvolution:
         labels = domain.labels
         place = labels.index(label)
         others = [i for i in range(len(labels)) if i != place]
-        if domain.ordered and rng.random() < self._options.step:
+        if domain.ordered and rng.random() < self._options.neighbour_rate:
             others = [i for i in others if abs(i - place) == 1]
         return labels[others[int(rng.integers(len(others)))]]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -11,10 +11,19 @@ from pydantic import BaseModel, ConfigDict
 from archsearch.samplers.sampler import Accept, Proposal, Sampler
 from archsearch.trial import Choices, Scalar
 
-if TYPE_CHECKING:
-    from archsearch.grammar import Domain
-
 Direction = Literal["minimize", "maximize"]
+
+
+class Domain(Protocol):
+    """All that a sampler sees of a leaf: what can be chosen there."""
+
+    @property
+    def labels(self) -> tuple[Scalar, ...]:
+        """The labels to choose from."""
+
+    @property
+    def ordered(self) -> bool:
+        """True if the labels are numbers in ascending, equal steps."""
 
 
 class Space(Protocol):

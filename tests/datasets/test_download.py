@@ -43,7 +43,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Content]]:
 
     monkeypatch.setenv("no_proxy", "*")
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}", content
         server.shutdown()
@@ -137,7 +137,7 @@ def write_tar(path: Path, members: dict[str, bytes | tarfile.TarInfo]) -> None:
                 tar.addfile(body)
             else:
                 info = tarfile.TarInfo(name)
-                info.size = len(body)
+                info.size, info.mode = len(body), 0o4777  # tarfile's filter takes rights away
                 tar.addfile(info, io.BytesIO(body))
 
 
@@ -146,6 +146,7 @@ def test_only_what_was_asked_for_is_unpacked(tmp_path: Path) -> None:
     write_tar(tmp_path / "a.tar.gz", {"top/a": b"1", "top/b": b"2", "../evil": b"3"})
     folder = unpack(tmp_path / "a.tar.gz", tmp_path / "top", ["top/a"])
     assert names_in(folder) == ["a"]
+    assert (folder / "a").stat().st_mode & 0o7022 == 0
     assert names_in(tmp_path) == ["a.tar.gz", "top"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,22 @@ def test_fashion_mnist_is_read_back(tmp_path: Path, suffix: str) -> None:
     assert pool.classes[9] == "Ankle boot"
 
 
+def test_fashion_mnist_is_found_where_debian_puts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a path: the cache folder first, then Debian's, and without both the way out."""
+    cache, debian = tmp_path / "cache", tmp_path / "debian"
+    monkeypatch.setenv("ARCHSEARCH_DATA", str(cache))
+    monkeypatch.setattr(import_module("archsearch.datasets.fashion_mnist"), "DEBIAN", debian)
+    with pytest.raises(InputError, match=r"train-images-idx3-ubyte.gz: no such file.*by hand"):
+        fashion_mnist(SourceOptions())
+    for folder_, count in ((debian, 10), (cache / "fashion_mnist", 20)):
+        written = noise_images(count, 10, 28, 1)
+        write_idx(folder_ / "train-images-idx3-ubyte.gz", written.x[..., 0])
+        write_idx(folder_ / "train-labels-idx1-ubyte.gz", written.y)
+        assert len(fashion_mnist(SourceOptions()).train.y) == count
+
+
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
@@ -160,6 +177,14 @@ def test_npz_uses_its_own_validation_part(tmp_path: Path) -> None:
     fewer = load(DatasetConfig(name="npz", path=tmp_path / "a.npz", train=4, validation=2))
     assert (len(fewer.train_y), len(fewer.validation_y)) == (4, 2)
     assert {x.tobytes() for x in images.validation_x[..., :1]} == {x.tobytes() for x in own.x}
+
+
+def test_validation_that_takes_everything_is_refused(tmp_path: Path) -> None:
+    """Something must be left to train on."""
+    images = noise_images(8, 2, 8, 3)
+    np.savez(tmp_path / "a.npz", train_x=images.x, train_y=images.y)
+    with pytest.raises(InputError, match="validation takes all 8 images; ask for fewer"):
+        load(DatasetConfig(name="npz", path=tmp_path / "a.npz", validation=8))
 
 
 X, Y = noise_images(4, 2, 8, 3)

@@ -1,0 +1,111 @@
+"""``archsearch run``: search, and print what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from archsearch.cli.output import print_table
+
+if TYPE_CHECKING:
+    from archsearch.results import RunResults
+    from archsearch.search import Run
+    from archsearch.summary import Summary
+
+
+def run(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="Study file (YAML).")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Run folder (default: runs/NAME)."),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change a leaf of the study; repeatable."),
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(metavar="ray|local", help="Who runs the trials.")
+    ] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Budget in trials.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Budget in minutes.")] = None,
+) -> None:
+    """Search for a Pareto front, or go on with a search that was stopped.
+
+    A run may be killed at any moment: the same command goes on with it.
+    """
+    from rich.console import Console
+
+    from archsearch.progress import progress
+    from archsearch.results import open_run
+    from archsearch.runs import work_on
+    from archsearch.study import load_study
+
+    flags = {"budget.trials": trials, "budget.minutes": minutes, _engine_path(study): engine}
+    overrides = [f"{path}={value}" for path, value in flags.items() if value is not None]
+    asked = load_study(study, [*(changes or []), *overrides])
+    folder = out or Path("runs") / asked.settings.name
+    starts: list[Summary] = []
+    with progress(Console(stderr=True)) as watch:
+        done = work_on(asked, folder, _noting(starts, watch))
+    now = _summary(done)
+    typer.echo(_ending(now, new=now.done - starts[0].done, exhausted=done.exhausted))
+    _print_results(now, open_run(folder))
+
+
+def _engine_path(study: Path) -> str:
+    """Where the engine's name stands in this study file, which may have the short form."""
+    from archsearch.documents import read
+
+    data = read(study).data
+    short = isinstance(data, dict) and isinstance(data.get("engine"), str)
+    return "engine" if short else "engine.name"
+
+
+def _noting(
+    starts: list[Summary], watch: Callable[[Run], Callable[[], None]]
+) -> Callable[[Run], Callable[[], None]]:
+    """Watch a run, and note what it held when it was begun or taken up again."""
+
+    def noting(run: Run) -> Callable[[], None]:
+        starts.append(_summary(run))
+        return watch(run)
+
+    return noting
+
+
+def _summary(run: Run) -> Summary:
+    from archsearch.summary import summarize
+
+    return summarize(run.study, run.trials.values(), run.counts, run.elapsed_s)
+
+
+def _ending(now: Summary, new: int, exhausted: bool) -> str:
+    """Why the run ended, and how it could go on."""
+    done = f"{now.done} of {now.budget_trials} trials are done"
+    if now.state == "finished" and not new:
+        return f"{now.name} was already complete: {done}; a larger --trials goes on"
+    if now.state == "finished":
+        return f"{now.name} is complete: {done}"
+    if exhausted:
+        return f"{now.name} has ended: {done}, and the sampler finds no new member in the limits"
+    return f"{now.name} is out of time: {done}; a larger --minutes goes on"
+
+
+def _print_results(now: Summary, results: RunResults) -> None:
+    from archsearch.summary import by_reason
+    from archsearch.tables import readable
+
+    typer.echo(
+        f"screened {now.screened:,}, rejected {by_reason(now.rejected)}, scored {now.scored:,}, "
+        f"trained {now.trained:,}, failed {by_reason(now.failed)}"
+    )
+    front = results.pareto()
+    if front.empty:
+        typer.echo("no trial was completed, so there is no front yet")
+        return
+    print_table(readable(front), front.attrs["footnote"])
+    table, figure = results.save()
+    typer.echo(f"wrote {table} and {figure}; archsearch status {results.folder} says more")

@@ -1,0 +1,104 @@
+"""``archsearch status``, ``pareto`` and ``list``: look at runs, also while they go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from archsearch.cli.output import print_rows, print_table, write
+from archsearch.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from archsearch.results import RunResults
+
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
+Measure = Annotated[str | None, typer.Option(metavar="MEASURE", help="Measure of this axis.")]
+Target = Annotated[Path | None, typer.Option(metavar="FILE", help='Write here ("-": stdout).')]
+
+
+def status(run: RunPath) -> None:
+    """Say how far a run is: done, rejected, failed, best."""
+    from archsearch.results import open_run
+
+    print_rows(open_run(run).summary().rows())
+
+
+def pareto(
+    run: RunPath,
+    x: Measure = None,
+    y: Measure = None,
+    objectives: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,...", help="Measures of the front (default: the study's)."),
+    ] = None,
+    csv: Target = None,
+    json: Target = None,
+    plot: Target = None,
+) -> None:
+    """Print a run's Pareto front, or write it as CSV, JSON or a figure.
+
+    --x and --y choose the axes of the figure; the table then shows the same front.
+    """
+    from archsearch.results import open_run
+    from archsearch.tables import readable
+
+    results = open_run(run)
+    names = objectives.split(",") if objectives else None
+    if names and len(names) == 2 and not (x or y):
+        y, x = names
+    x, y = results.axes(x, y) if x or y else (x, y)
+    front = results.pareto(names or ([y, x] if x and y else None))
+    if csv is not None:
+        write(csv, front.to_csv(index=False))
+    if json is not None:
+        write(json, front.to_json(orient="records", indent=2) + "\n")
+    if plot is not None:
+        write(plot, _drawn(results, x, y, plot))
+    if csv is json is plot is None:
+        print_table(readable(front), front.attrs["footnote"])
+        if front.empty:
+            typer.echo("no trial was completed, so there is no front yet")
+
+
+def list_runs(
+    folder: Annotated[Path, typer.Argument(help="Folder that holds run folders.")] = Path("runs"),
+) -> None:
+    """List the runs in a folder."""
+    import pandas as pd
+
+    from archsearch.results import runs_in
+
+    rows = [_listed(name, found) for name, found in runs_in(folder).items()]
+    if rows:
+        print_table(pd.DataFrame(rows))
+    else:
+        typer.echo(f"{folder}: holds no run")
+
+
+def _listed(name: str, found: RunResults | InputError) -> dict[str, str]:
+    if isinstance(found, InputError):
+        return {"run": name, "state": f"unreadable: {found}", "trials": "", "best": "", "when": ""}
+    now = found.summary()
+    return {
+        "run": name,
+        "state": now.state,
+        "trials": f"{now.done}/{now.budget_trials}",
+        "best": str(now.best or ""),
+        "when": f"{found.changed:%Y-%m-%d %H:%M}",
+    }
+
+
+def _drawn(results: RunResults, x: str | None, y: str | None, target: Path) -> bytes:
+    """The figure in the format that the file's name asks for."""
+    import io
+
+    kind = target.suffix.removeprefix(".").lower() or "png"
+    figure = results.plot_pareto(x, y)
+    known = figure.canvas.get_supported_filetypes()
+    if kind not in known:
+        raise InputError(f"{target}: no figure has the ending {kind!r}; {nearest(kind, known)}")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind)
+    return buffer.getvalue()

@@ -1,0 +1,31 @@
+"""What many tests look at: a small study, and one real run of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from archsearch.study import Study, load_study
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def tiny_study() -> Study:
+    """Eight tiny nets on digits, in-process."""
+    return load_study(DATA / "tiny_study.yaml")
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a finished run of the tiny study. Tests only read it."""
+    from rich.console import Console
+
+    from archsearch.progress import progress
+    from archsearch.runs import work_on
+
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    with progress(Console(quiet=True)) as watch:
+        work_on(tiny_study, folder, watch)
+    return folder

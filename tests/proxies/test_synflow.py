@@ -1,0 +1,162 @@
+"""synflow against closed forms."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from archsearch.proxies import ProxyFailed
+from archsearch.proxies.synflow import RECTIFIERS, synflow
+
+IMAGES = torch.zeros(3, 3, 4, 4)
+LABELS = torch.zeros(3, dtype=torch.long)
+
+
+def chain(*widths: int, between: type[nn.Module] = nn.Identity, bias: bool = False) -> nn.Module:
+    layers: list[nn.Module] = [nn.Flatten()]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        for width_in, width_out in pairwise(widths):
+            layers += [nn.Linear(width_in, width_out, bias=bias), between()]
+    return nn.Sequential(*layers)
+
+
+def flow_of(net: nn.Module) -> Tensor:
+    """1^T |W_L| ... |W_1| 1."""
+    flow = torch.ones(48, dtype=torch.float64)
+    for layer in net.modules():
+        if isinstance(layer, nn.Linear):
+            flow = layer.weight.detach().double().abs() @ flow
+    return flow.sum()
+
+
+@pytest.mark.parametrize("between", [nn.Identity, nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU])
+def test_a_linear_chain_has_the_closed_form(between: type[nn.Module]) -> None:
+    """Each of L layers holds the whole flow R, so that the score is log(L R)."""
+    net = chain(48, 20, 15, 10, between=between)
+    assert synflow(net, IMAGES, LABELS) == pytest.approx(math.log(3 * flow_of(net)), rel=1e-12)
+
+
+def test_biases_add_the_flow_that_starts_in_them() -> None:
+    """For one layer, R = sum |W| 1 + sum |b|, and every parameter gives its own part of it."""
+    net = chain(48, 10, bias=True)
+    layer = net.get_submodule("1")
+    expected = sum(float(p.detach().double().abs().sum()) for p in layer.parameters())
+    assert synflow(net, IMAGES, LABELS) == pytest.approx(math.log(expected), rel=1e-12)
+
+
+def test_a_skip_adds_paths() -> None:
+    """x + W x has R = N + sum |W|; only the paths through W count for the score."""
+
+    class Skip(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(48, 48, bias=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = x.flatten(1)
+            return y + self.linear(y)
+
+    net = Skip()
+    expected = math.log(float(net.linear.weight.detach().double().abs().sum()))
+    assert synflow(net, IMAGES, LABELS) == pytest.approx(expected, rel=1e-12)
+
+
+class PixelNorm(nn.Module):
+    """A norm written by hand: it is known by its name alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / x.abs().mean(1, keepdim=True)
+
+
+@pytest.mark.parametrize(
+    "norm", [nn.LayerNorm(20), nn.BatchNorm1d(20), nn.RMSNorm(20), nn.GroupNorm(4, 20), PixelNorm()]
+)
+def test_norms_do_not_stop_the_flow(norm: nn.Module) -> None:
+    """Any norm counts as the identity, in a list or as an attribute."""
+    plain = chain(48, 20, 10)
+    normed = nn.Sequential(*list(plain)[:2], norm, *list(plain)[2:])
+    assert synflow(normed, IMAGES, LABELS) == pytest.approx(synflow(plain, IMAGES, LABELS))
+
+
+class Gated(nn.Module):
+    """W1 x times W2 x, as often as ``times`` says."""
+
+    def __init__(self, times: int, in_place: bool = False) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(4)
+            self.value = nn.Linear(48, 48, bias=False)
+            self.gate = nn.Linear(48, 48, bias=False)
+        self.times, self.in_place = times, in_place
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(1)
+        for _ in range(self.times):
+            value, gate = self.value(x), self.gate(x)
+            if self.in_place:
+                value.mul_(gate)
+            x = value if self.in_place else value * gate
+        return x
+
+
+def test_a_gate_has_mean_one() -> None:
+    """R = sum (W1 1) * (W2 1) / the smaller mean; both matrices hold R."""
+    net = Gated(1)
+    value, gate = (w.weight.detach().double().abs().sum(1) for w in (net.value, net.gate))
+    flow = (value * gate).sum() / min(value.mean(), gate.mean())
+    assert synflow(net, IMAGES, LABELS) == pytest.approx(math.log(2 * flow), rel=1e-12)
+    assert synflow(Gated(1, in_place=True), IMAGES, LABELS) == synflow(net, IMAGES, LABELS)
+
+
+def test_gates_do_not_multiply_the_degree() -> None:
+    """The score grows by about as much for each gate, not twice as much for each."""
+    scores = [synflow(Gated(times), IMAGES, LABELS) for times in (10, 20, 30)]
+    assert scores[2] - scores[1] == pytest.approx(scores[1] - scores[0], rel=0.1)
+
+
+def test_a_sixty_layer_net_stays_finite() -> None:
+    """R grows exponentially, here beyond float32's largest number, and still has its log."""
+    net = chain(48, *[256] * 60)
+    score = synflow(net, IMAGES, LABELS)
+    assert score == pytest.approx(math.log(60 * flow_of(net)), rel=1e-12)
+    assert score > math.log(torch.finfo(torch.float32).max)
+
+
+def test_free_kernels_count() -> None:
+    """A weight that belongs to no Conv2d and no Linear holds flow too."""
+
+    class Free(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kernel = nn.Parameter(torch.tensor([[-2.0], [3.0]]))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x.mean((1, 2, 3))[:, None] @ self.kernel.T
+
+    assert synflow(Free(), IMAGES, LABELS) == pytest.approx(math.log(5))
+
+
+def test_no_flow_and_too_much_flow_say_so() -> None:
+    """Dead weights and an overflow have no logarithm."""
+    dead, huge = chain(48, 10), chain(48, *[10] * 20)
+    with torch.no_grad():
+        for net, value in ((dead, 0.0), (huge, 1e30)):
+            for parameter in net.parameters():
+                parameter.fill_(value)
+    with pytest.raises(ProxyFailed, match="synflow's sum is 0"):
+        synflow(dead, IMAGES, LABELS)
+    with pytest.raises(ProxyFailed, match=r"synflow's sum is (inf|nan)"):
+        synflow(huge, IMAGES, LABELS)
+
+
+def test_rectifiers_tend_to_the_identity() -> None:
+    """Each listed activation (ReLU6 aside, which stops at 6) is x for large x."""
+    x = torch.tensor([20.0, 40.0])
+    for rectifier in RECTIFIERS:
+        expected = x.clamp(max=6) if rectifier is nn.ReLU6 else x
+        torch.testing.assert_close(rectifier()(x), expected)

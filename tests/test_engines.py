@@ -1,0 +1,138 @@
+"""Engines: whoever runs a study, and however often it is killed, the run is the same."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from run_contents import contents
+
+STUDY = Path(__file__).parent / "data" / "tiny_study.yaml"
+LONGER = ("budget.trials=32", "training.epochs=2", "sampler=pareto_evolution", "data.train=600")
+
+
+def command(folder: Path, *settings: str) -> list[str]:
+    sets = [part for text in settings for part in ("--set", text)]
+    return [sys.executable, "-m", "archsearch", "run", str(STUDY), "--out", str(folder), *sets]
+
+
+def run(folder: Path, *settings: str) -> str:
+    done = subprocess.run(command(folder, *settings), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def kill_during(folder: Path, wait_s: float, settings: Sequence[str]) -> bool:
+    """Start a run, wait until it works and then ``wait_s``, kill it; False if it was done before."""
+    process = subprocess.Popen(
+        command(folder, *settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True)
+    assert process.stdout is not None
+    with process:
+        process.stdout.readline()
+        time.sleep(wait_s)
+        if process.poll() is not None:
+            assert process.returncode == 0, process.stdout.read().decode()
+            return False
+        os.killpg(process.pid, signal.SIGKILL)
+    return True
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_twenty_random_moments_ends_as_the_uninterrupted_one(
+    tmp_path: Path,
+) -> None:
+    """SIGKILL at 20 random moments of real runs; each run ends equal to the one never killed."""
+    run(tmp_path / "whole", *LONGER)
+    whole = contents(tmp_path / "whole")
+    moments = random.Random(0)
+    kills = rounds = 0
+    while kills < 20:
+        folder = tmp_path / f"killed-{rounds}"
+        while kill_during(folder, moments.uniform(0.0, 0.7), LONGER):
+            kills += 1
+            if kills == 20:
+                run(folder, *LONGER)
+                break
+        assert contents(folder) == whole
+        rounds += 1
+    assert whole["trials"][-1][0] == 31
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("engines") / "local"
+    run(folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_ray_gives_the_run_of_the_local_engine(local: Path, tmp_path: Path) -> None:
+    """Two Ray workers propose, measure and decide exactly what one process does."""
+    run(tmp_path / "ray", "engine.name=ray", "engine.workers=2")
+    assert contents(tmp_path / "ray") == contents(local)
+
+
+@pytest.mark.slow
+def test_a_killed_ray_run_goes_on_with_another_engine(local: Path, tmp_path: Path) -> None:
+    """A Ray run whose driver is killed is finished by the local engine, with the same result."""
+    folder = tmp_path / "ray"
+    process = subprocess.Popen(
+        command(folder, "engine.name=ray", "engine.workers=2"),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not _recorded(folder) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    run(folder)
+    assert contents(folder) == contents(local)
+
+
+@pytest.mark.slow
+def test_the_death_of_a_ray_worker_fails_what_it_held(tmp_path: Path) -> None:
+    """When a worker is killed its trials fail with that reason, and the search goes on."""
+    folder = tmp_path / "ray"
+    settings = ("engine.name=ray", "engine.workers=1", "training.epochs=20", "budget.trials=6")
+    process = subprocess.Popen(
+        command(folder, *settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not _recorded(folder) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for pid in _workers():
+        os.kill(pid, signal.SIGKILL)
+    assert process.wait(timeout=120) == 0
+    found = contents(folder)["trials"]
+    failed = [trial for trial in found if trial[6] == "failed"]
+    assert failed
+    assert all("the worker died" in trial[10] for trial in failed)
+    assert any(trial[6] == "complete" for trial in found)
+
+
+def _recorded(folder: Path) -> bool:
+    """True once a score is in the store, so that the workers are at work."""
+    try:
+        return any(trial[7] == "score" for trial in contents(folder)["trials"])
+    except Exception:
+        return False
+
+
+def _workers() -> list[int]:
+    """Processes of the Ray workers that hold an actor of ours."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            name = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if name.startswith(b"ray::Worker") or b"ray::ImplicitFunc" in name:
+            found.append(int(entry.name))
+    return found

@@ -1,0 +1,307 @@
+"""A built network is what its architecture says: its parameters, its MACs, its maps."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_spaces import space_data, space_of
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from archsearch import published
+from archsearch.architecture import Architecture
+from archsearch.blocks.cmt import CmtBlock
+from archsearch.blocks.counting import fft2d
+from archsearch.blocks.gnconv import GnConv, order_widths
+from archsearch.blocks.layer import Cost
+from archsearch.cost import count
+from archsearch.documents import Document
+from archsearch.errors import InputError
+from archsearch.network import Network, build
+from archsearch.space import architecture_of, load_space
+
+ROOT = Path(__file__).resolve().parents[1]
+COUNTS = ROOT.parent / "shared" / "reference" / "counts.csv"
+MOBILE = load_space(ROOT / "search_spaces" / "mobile.yaml")
+
+# Every kind of layer, small enough to run.
+WIDE = space_of(
+    space_data(
+        {
+            "width": {"choice": [32, 48]},
+            "blocks": [
+                {
+                    "repeat": {"int": [1, 2]},
+                    "vary": True,
+                    "choice": [
+                        {"conv_encoder": {"kernel": {"choice": [3, "global"]}}},
+                        {"bottleneck": {"kernel": {"choice": [3, "global"]}}},
+                        {"inverted_residual": {"kernel": {"choice": [5, "global"]}, "expand": 1}},
+                        {"mobilevit": {"inner": 24, "depth": 1}},
+                    ],
+                }
+            ],
+        },
+        {
+            "width": {"choice": [32, 64]},
+            "repeat": {"int": [0, 2]},
+            "downsample": {
+                "choice": [
+                    "conv",
+                    "cmt_patch",
+                    {"inverted_residual": {"stride": {"choice": [1, 2]}}},
+                ]
+            },
+            "blocks": [
+                {
+                    "repeat": {"int": [0, 3]},
+                    "vary": True,
+                    "choice": [
+                        {"pacc": {"kernel": {"choice": ["global", 5]}}},
+                        {"pacc_frame": {"inner": 32, "depth": 2}},
+                        {"gnconv": {"order": {"int": [1, 5]}, "kernel": {"choice": [7, "global"]}}},
+                        {
+                            "sdta": {
+                                "splits": {"int": [1, 4]},
+                                "position": {"choice": [True, False]},
+                            }
+                        },
+                        {"cmt": {"heads": {"choice": [1, 2]}, "reduction": {"choice": [1, 2]}}},
+                    ],
+                }
+            ],
+        },
+        input={"channels": 2, "resolution": {"choice": [64, [49, 70]]}},
+        stem={"choice": ["patch", "conv", "cmt_stem"], "width": 16},
+        head={"norm": {"choice": ["layer", "batch", "none"]}, "project": {"choice": [None, 40]}},
+    )
+)
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    """Standard normal values from a local generator."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def member(seed: int) -> Architecture:
+    """A random member of the wide space."""
+    return WIDE.sample(np.random.default_rng(seed))
+
+
+def net(*stages: Any, **rest: Any) -> Architecture:
+    """An architecture from plain data."""
+    return architecture_of(Document("net", space_data(*stages, **rest)))
+
+
+def fourier_macs(architecture: Architecture) -> int:
+    """MACs of the global filters' Fourier transforms, which PyTorch does not count."""
+    macs = 0
+    for place in architecture.places():
+        if isinstance(place.layer, GnConv) and place.layer.kernel == "global":
+            filtered = sum(order_widths(place.site.channels, place.layer.order))
+            macs += fft2d(filtered // 2, place.site.height, place.site.width).macs
+    return macs
+
+
+def measured(architecture: Architecture, classes: int) -> Cost:
+    """Numbers in the module, and half of the FLOPs that PyTorch sees in one image."""
+    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        module = build(architecture, classes).eval()
+        module(torch.empty(1, architecture.channels, *architecture.size))
+    params = sum(parameter.numel() for parameter in module.parameters())
+    return Cost(params, counter.get_total_flops() // 2 + fourier_macs(architecture))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32))
+def test_the_closed_form_counts_mobile_members_exactly(seed: int) -> None:
+    """Params and MACs equal those of the built module, to the last one."""
+    architecture = MOBILE.sample(np.random.default_rng(seed))
+    assert count(architecture) == measured(architecture, 1000)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 20))
+def test_the_closed_form_counts_every_layer_exactly(seed: int, classes: int) -> None:
+    """So it is for layers outside the mobile space, odd sizes and other heads."""
+    architecture = member(seed)
+    assert count(architecture, classes) == measured(architecture, classes)
+
+
+@cache
+def reference_counts() -> dict[str, dict[str, str]]:
+    """Counts of the official nets, by name."""
+    with COUNTS.open() as file:
+        return {row["model"]: row for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("name", published.names())
+def test_published_nets_have_the_official_counts(name: str) -> None:
+    """Parameters and MACs are those counted in the official code."""
+    if not COUNTS.is_file():
+        pytest.skip(f"no reference counts: {COUNTS} is absent")
+    row = reference_counts()[name]
+    architecture = published.load(name).at(int(row["resolution"]))
+    assert count(architecture).params == int(row["params"])
+    assert count(architecture).macs - fourier_macs(architecture) == int(
+        row["macs_conv_matmul_exact"]
+    )
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([(64, 64), (33, 47), (50, 17)]))
+def test_a_network_runs_and_learns_at_any_size(seed: int, size: tuple[int, int]) -> None:
+    """Logits are finite and every parameter gets a finite gradient, at odd and long sizes too."""
+    architecture = member(seed)
+    module = build(architecture, 5, seed=0)
+    logits = module(noise(2, 2, *size))
+    assert logits.shape == (2, 5)
+    assert logits.isfinite().all()
+    (logits * noise(2, 5, seed=1)).sum().backward()
+    gradients = {name: parameter.grad for name, parameter in module.named_parameters()}
+    assert [name for name, gradient in gradients.items() if gradient is None] == []
+    assert all(g.isfinite().all() for g in gradients.values() if g is not None)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**32))
+def test_features_are_the_maps_of_the_stages(seed: int) -> None:
+    """One map a stage with its width, at the size that the architecture's places say."""
+    architecture = member(seed)
+    module = build(architecture, 3, seed=0).eval()
+    x = noise(1, 2, *architecture.size)
+    with torch.no_grad():
+        maps = module.features(x)
+        logits = module(x)
+    assert [m.shape[1] for m in maps] == [stage.width for stage in architecture.stages]
+    expected = {
+        place.stage: place.layer.out_size(place.site.height, place.site.width)
+        for place in architecture.places()
+    }
+    height, width = expected[-1]
+    for index, found in enumerate(maps):
+        height, width = expected.get(index, (height, width))
+        assert found.shape[2:] == (height, width)
+    assert torch.equal(module.head(maps[-1]), logits)
+    assert architecture.out_site().channels == maps[-1].shape[1]
+
+
+def tables(module: Network) -> Iterator[Tensor]:
+    """The relative-position table of every CMT block, in order."""
+    for block in module.modules():
+        if isinstance(block, CmtBlock):
+            (table,) = (p for name, p in block.named_parameters() if "relative" in name)
+            yield table
+
+
+CMT = {"cmt": {"heads": 2, "reduction": 2}}
+TWO_STAGES = net(
+    {"width": 16, "blocks": [CMT, "conv_encoder", CMT, {"cmt": {"heads": 1}}]},
+    {"width": 16, "blocks": [CMT]},
+)
+
+
+def test_cmt_blocks_of_a_stage_share_their_table() -> None:
+    """One parameter, counted and optimised once; other heads and other stages have their own."""
+    module = build(TWO_STAGES, 3, seed=0)
+    first, second, other_heads, other_stage = tables(module)
+    assert first is second
+    assert len({id(table) for table in (first, other_heads, other_stage)}) == 3
+    listed = [parameter for parameter in module.parameters() if parameter is first]
+    assert len(listed) == 1
+    assert sum(p.numel() for p in module.parameters()) == count(TWO_STAGES, 3).params
+
+
+def test_a_shared_table_learns_from_every_block() -> None:
+    """A step changes it for all of them; both blocks add to its gradient."""
+    module = build(TWO_STAGES, 3, seed=0)
+    first, *_ = tables(module)
+    for name, parameter in module.named_parameters():
+        if "gamma" in name:
+            torch.nn.init.ones_(parameter)
+    seen: list[Tensor] = []
+    module(noise(2, 3, 32, 32)).square().sum().backward()
+    seen.append(first.grad.clone())  # type: ignore[union-attr]
+    for block in list(module.stages[0].modules())[::-1]:
+        if isinstance(block, CmtBlock) and any(p is first for p in block.parameters()):
+            block.requires_grad_(False)
+            break
+    assert seen[0].abs().sum() > 0
+
+
+def weights(module: torch.nn.Module) -> dict[str, Tensor]:
+    """A copy of everything that a module stores."""
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+def equal(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    """Whether two modules store the same."""
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_a_seed_decides_the_weights_and_touches_nothing_else() -> None:
+    """Same seed, same weights; torch's generator goes on as if nothing had been drawn."""
+    before = torch.get_rng_state()
+    same = [weights(build(TWO_STAGES, 3, seed=5)) for _ in range(2)]
+    other = weights(build(TWO_STAGES, 3, seed=6))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert equal(*same)
+    assert not equal(same[0], other)
+
+
+def test_without_a_seed_the_weights_are_drawn_from_torchs_generator() -> None:
+    """So that a script that seeds torch gets what it expects."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        drawn = weights(build(TWO_STAGES, 3))
+        assert not equal(drawn, weights(build(TWO_STAGES, 3)))
+    assert equal(drawn, weights(build(TWO_STAGES, 3, seed=5)))
+
+
+def test_a_network_can_be_stored_and_loaded() -> None:
+    """The state of one fits another, and shared tables stay shared."""
+    source, target = build(TWO_STAGES, 3, seed=1), build(TWO_STAGES, 3, seed=2)
+    target.load_state_dict(source.state_dict())
+    first, second, *_ = tables(target)
+    assert first is second
+    x = noise(1, 3, 32, 32)
+    assert torch.equal(source.eval()(x), target.eval()(x))
+
+
+def test_building_for_another_resolution_changes_tables_alone() -> None:
+    """Kernels and tables as long as the map get its length; the counts follow."""
+    architecture = net({"width": 16, "blocks": ["pacc", "cmt"]})
+    module = build(architecture, 3, resolution=(48, 64))
+    params = sum(parameter.numel() for parameter in module.parameters())
+    assert params == count(architecture.at((48, 64)), 3).params != count(architecture, 3).params
+    assert module(noise(1, 3, 48, 64)).shape == (1, 3)
+
+
+@pytest.mark.parametrize("named", [{"name": "mine"}, {}])
+def test_what_cannot_stand_is_not_built(named: dict[str, str]) -> None:
+    """The error names the net by its name or id, and the layer with its remedy."""
+    valid = net({"width": 16, "blocks": ["cmt"]}, **named)
+    broken = Architecture(3, 32, valid.stem, 15, valid.stages, valid.head, name=named.get("name"))
+    with pytest.raises(InputError) as caught:
+        build(broken)
+    assert str(caught.value) == (
+        f"{named.get('name', broken.id)}: stages.0: gets 15 channels and has width 16; "
+        "give it a downsample or the same width"
+    )
+
+
+def test_the_head_counts_its_classes() -> None:
+    """A class costs as many parameters as the last map has channels, and a bias."""
+    architecture = net({"width": 16, "blocks": []})
+    ten, eleven = count(architecture, 10), count(architecture, 11)
+    assert eleven.params - ten.params == 17
+    assert eleven.macs - ten.macs == 16

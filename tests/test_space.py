@@ -1,0 +1,401 @@
+"""A space and its points: decode, encode, size, neighbours, and why something is no member."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from small_spaces import closings, members, point_count, points, space_data, space_of, spaces
+
+from archsearch import published
+from archsearch.architecture import Architecture
+from archsearch.documents import Document
+from archsearch.errors import InputError
+from archsearch.grammar import Domain
+from archsearch.space import NotAMember, SearchSpace, architecture_of, load_space
+from archsearch.trial import Choices, Scalar
+
+Data = dict[str, Any]
+MOBILE = load_space(Path(__file__).resolve().parents[1] / "search_spaces" / "mobile.yaml")
+
+SMALL: dict[str, Data] = {
+    "closed": space_data({"width": 8, "blocks": ["conv_encoder"]}),
+    "vary": space_data(
+        {
+            "width": 8,
+            "blocks": [
+                {
+                    "repeat": {"int": [0, 3]},
+                    "vary": True,
+                    "choice": ["conv_encoder", {"cmt": {"heads": {"choice": [1, 3]}}}],
+                }
+            ],
+        }
+    ),
+    "all alike": space_data(
+        {"width": 8, "blocks": [{"repeat": {"int": [0, 3]}, "cmt": {"heads": {"int": [1, 4]}}}]}
+    ),
+    "an optional stage": space_data(
+        {"width": {"choice": [6, 8]}, "blocks": [{"pacc": {"attention": False}}]},
+        {
+            "width": {"choice": [8, 12]},
+            "repeat": {"int": [0, 1]},
+            "blocks": [{"sdta": {"heads": {"choice": [3, 4]}}}],
+            "downsample": {"choice": ["none", "conv"]},
+        },
+        {"width": 8, "blocks": [], "downsample": {"conv": {"kernel": {"int": [1, 4]}}}},
+    ),
+    "two optional stages": space_data(
+        {"width": 8, "blocks": []},
+        {"width": 8, "repeat": {"int": [0, 1]}, "blocks": [{"cmt": {"heads": {"int": [1, 2]}}}]},
+        {"width": 8, "repeat": {"int": [0, 1]}, "blocks": [{"cmt": {"heads": {"int": [2, 4]}}}]},
+    ),
+    "a repeated stage": space_data(
+        {
+            "width": {"choice": [8, 9]},
+            "repeat": {"int": [1, 3]},
+            "blocks": ["conv_encoder"],
+            "downsample": {"inverted_residual": {"kernel": {"choice": [3, "global"]}, "expand": 1}},
+        },
+        stem={"patch": {}, "width": {"choice": [8, 9]}},
+    ),
+    "two alternatives of one kind": space_data(
+        {
+            "width": 8,
+            "blocks": [
+                {
+                    "choice": [
+                        {"conv_encoder": {"kernel": {"choice": [3, 5]}}},
+                        {"conv_encoder": {"kernel": {"choice": [5, 7]}, "expand": {"int": [3, 4]}}},
+                    ]
+                }
+            ],
+        }
+    ),
+    "two groups of one kind": space_data(
+        {
+            "width": 8,
+            "blocks": [
+                {"repeat": {"int": [0, 2]}, "conv_encoder": {"kernel": {"choice": [3, 5]}}},
+                {"repeat": {"int": [0, 2]}, "conv_encoder": {"kernel": {"choice": [5, 7]}}},
+            ],
+        }
+    ),
+    "two downsamples of one kind": space_data(
+        {"width": 8, "blocks": []},
+        {
+            "width": 8,
+            "blocks": [],
+            "downsample": {"choice": ["conv", {"conv": {"kernel": {"choice": [2, 3]}}}]},
+        },
+    ),
+    "a stem's width or none": space_data(
+        {"width": {"choice": [8, 12]}, "blocks": [], "downsample": {"choice": ["none", "conv"]}},
+        stem={"patch": {}, "width": {"choice": [None, 8]}},
+    ),
+    "resolutions and heads": space_data(
+        {"width": 8, "blocks": []},
+        input={"resolution": {"choice": [32, 48, [32, 48]]}},
+        head={"norm": {"choice": ["layer", "none"]}, "project": {"choice": [None, 16]}},
+    ),
+}
+
+
+def decoded(space: SearchSpace) -> list[tuple[Choices, Architecture]]:
+    """Every valid point of a space with its architecture."""
+    found = []
+    for point in points(space):
+        try:
+            found.append((point, space.decode(point)))
+        except NotAMember:  # noqa: PERF203
+            continue
+    return found
+
+
+def check(data: Data) -> None:
+    """Size, members, decode and encode agree with the enumeration of a space."""
+    space = space_of(data)
+    expected = Counter(member.id for member in members(data))
+    found = decoded(space)
+    assert space.size == len(found) == expected.total()
+    assert Counter(architecture.id for _, architecture in found) == expected
+    assert not space.exact or len(expected) == space.size
+    for point, architecture in found:
+        again = space.encode(architecture)
+        assert again == point or not space.exact
+        assert space.decode(again).id == architecture.id
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_space_is_what_its_file_says(name: str) -> None:
+    """Closing every leaf of the file by hand gives the same members, as often as the size says."""
+    check(SMALL[name])
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(spaces())
+def test_any_small_space_is_what_its_file_says(data: Data) -> None:
+    """So it is for spaces that nobody thought of."""
+    assume(point_count(data) <= 150)
+    check(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "exact"),
+    [
+        ("closed", 1, True),
+        ("vary", 1 + 2 + 4 + 8, True),
+        ("all alike", 1 + 3 * 3, True),
+        ("an optional stage", 2 * 3 + (1 + 2 + 2 * 1 + 2) * 3, True),
+        ("two optional stages", (1 + 2) * (1 + 2), False),
+        ("a repeated stage", (2 + 2) * 3 + 2 * 3 - 2, True),
+        ("two alternatives of one kind", 2 + 4, False),
+        ("two groups of one kind", 5 * 5, False),
+        ("two downsamples of one kind", 3, False),
+        ("a stem's width or none", 2 + 1 + 2, False),
+        ("resolutions and heads", 3 * 2 * 2, True),
+    ],
+)
+def test_sizes_counted_on_paper(name: str, size: int, exact: bool) -> None:
+    """Small enough to be counted by hand; not exact where two points give one architecture."""
+    space = space_of(SMALL[name])
+    assert space.exact is exact
+    assert space.size == size
+    distinct = {architecture.id for _, architecture in decoded(space)}
+    assert (len(distinct) == size) or not exact
+
+
+def test_the_mobile_space_is_large_and_its_points_are_architectures() -> None:
+    """At least 10^12 distinct architectures, four or five stages deep."""
+    assert MOBILE.exact
+    assert MOBILE.size >= 10**12
+    rng = np.random.default_rng(0)
+    depths = {len(MOBILE.sample(rng).stages) for _ in range(50)}
+    assert depths == {4, 5}
+
+
+def test_the_mobile_space_has_the_size_that_random_points_tell() -> None:
+    """An independent estimate: the mean of the product of the domain sizes of valid draws."""
+    rng = np.random.default_rng(1)
+    weights = []
+    for _ in range(6000):
+        log_weight = 0.0
+
+        def pick(_path: str, domain: Domain) -> Scalar:
+            nonlocal log_weight
+            log_weight += math.log(len(domain.labels))
+            return domain.labels[int(rng.integers(len(domain.labels)))]
+
+        point = MOBILE.walk(pick)
+        weights.append(math.exp(log_weight) if is_valid(MOBILE, point) else 0.0)
+    error = np.std(weights) / len(weights) ** 0.5
+    assert error < 0.1 * MOBILE.size
+    assert abs(np.mean(weights) - MOBILE.size) < 4 * error
+
+
+def is_valid(space: SearchSpace, point: Choices) -> bool:
+    """Whether a point keeps every layer's rule."""
+    try:
+        return bool(space.decode(point))
+    except NotAMember:
+        return False
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_decode_and_encode_are_inverse_on_the_mobile_space(seed: int) -> None:
+    """From a point to its architecture and back, and from there to the same architecture."""
+    point = MOBILE.draw(np.random.default_rng(seed))
+    assume(is_valid(MOBILE, point))
+    architecture = MOBILE.decode(point)
+    assert MOBILE.encode(architecture) == point
+    read_back = architecture_of(Document("file", architecture.to_data()))
+    assert MOBILE.encode(read_back) == point
+    assert MOBILE.decode(MOBILE.encode(read_back)) == architecture
+
+
+def test_drawing_depends_on_the_generator_alone() -> None:
+    """The same seed gives the same points, another seed others, and nothing global is touched."""
+    before = np.random.get_state()[1].copy()  # type: ignore[index]
+    streams = [np.random.default_rng(seed) for seed in (7, 7, 8)]
+    first, second, other = ([MOBILE.draw(rng) for _ in range(20)] for rng in streams)
+    assert first == second
+    assert first != other
+    assert (before == np.random.get_state()[1]).all()  # type: ignore[index]
+
+
+def test_every_leaf_is_drawn_uniformly() -> None:
+    """Each label of the first stage's leaves comes up as often as the others, within 5 sigma."""
+    rng = np.random.default_rng(3)
+    drawn = [MOBILE.draw(rng) for _ in range(1500)]
+    for path in (
+        "input.resolution",
+        "stages.0.width",
+        "stages.3.repeat",
+        "stages.2.blocks.0.repeat",
+    ):
+        labels = dict(MOBILE.leaves())[path].labels
+        counts = Counter(point[path] for point in drawn)
+        share = 1 / len(labels)
+        tolerance = 5 * math.sqrt(1500 * share * (1 - share))
+        assert all(abs(counts[label] - 1500 * share) < tolerance for label in labels)
+
+
+def test_leaves_are_all_that_points_have() -> None:
+    """The leaves told are exactly those that occur, with the labels that occur."""
+    for name, data in SMALL.items():
+        space = space_of(data)
+        seen: dict[str, set[Scalar]] = {}
+        for point in points(space):
+            for path, label in point.items():
+                seen.setdefault(path, set()).add(label)
+        assert seen == {path: set(domain.labels) for path, domain in space.leaves()}, name
+        assert len(list(points(space))) == len(list(closings(data)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(spaces(), st.integers(0, 999))
+def test_neighbours_differ_in_one_leaf(data: Data, seed: int) -> None:
+    """Every other label of every active leaf once; leaves that become active take their first."""
+    space = space_of(data)
+    point = space.draw(np.random.default_rng(seed))
+    domains = dict(space.leaves())
+    near = list(space.neighbours(point))
+    assert len(near) == sum(len(domains[path].labels) - 1 for path in point)
+    assert len({tuple(other.items()) for other in near}) == len(near)
+    for other in near:
+        changed = [path for path in point.keys() & other.keys() if point[path] != other[path]]
+        assert len(changed) == 1
+        assert all(other[path] == domains[path].labels[0] for path in other.keys() - point.keys())
+        assert space.walk(lambda path, _domain, other=other: other[path]) == other  # type: ignore[misc]
+
+
+def test_published_nets_are_members_of_the_mobile_space() -> None:
+    """EdgeNeXt's two small nets can seed a search of it; a member has no name."""
+    for name in ("edgenext_xx_small", "edgenext_x_small"):
+        net = published.load(name)
+        member = MOBILE.decode(MOBILE.encode(net))
+        assert member.id == net.id
+        assert member.name is None
+
+
+def change(**leaves: Any) -> Choices:
+    """The point of EdgeNeXt-XXS with some leaves changed; None removes one."""
+    point = {**MOBILE.encode(published.load("edgenext_xx_small")), **leaves}
+    return {path: label for path, label in point.items() if label is not None}
+
+
+@pytest.mark.parametrize(
+    ("point", "reason"),
+    [
+        (change(**{"stages.0.width": None}),
+         r"^stages\.0\.width: no choice is given; valid: \[16, 24, 32, 48, 64\]$"),
+        (change(**{"stages.0.width": 25}),
+         r"^stages\.0\.width: got 25; valid: \[16, 24, 32, 48, 64\]$"),
+        (change(**{"stages.0.wdth": 24}),
+         r"^stages\.0\.wdth: no such leaf is active at this point$"),
+        (change(**{"stages.3.width": 96}), r"^stages\.3\.width: no such leaf is active"),
+        (change(**{"stages.2.width": 100, "stages.2.blocks.1.sdta.heads": 8}),
+         r"^stages\.2\.blocks\.5: sdta: heads: 8 cannot share 100 channels equally; make the"),
+    ],
+)  # fmt: skip
+def test_a_point_that_is_none_is_told(point: Choices, reason: str) -> None:
+    """A missing, wrong or idle leaf, and a layer that cannot stand at its width."""
+    with pytest.raises(NotAMember, match=reason):
+        MOBILE.decode(point)
+
+
+def net(*stages: Data, **rest: Any) -> Architecture:
+    """An architecture from plain data."""
+    return architecture_of(Document("net", space_data(*stages, **rest)))
+
+
+HOME = space_of(
+    space_data(
+        {
+            "width": {"choice": [8, 12]},
+            "blocks": [
+                {"repeat": {"int": [1, 2]}, "choice": ["conv_encoder", {"cmt": {"heads": 2}}]},
+                {"repeat": 2, "vary": False, "sdta": {"splits": {"int": [1, 2]}}},
+            ],
+        },
+        {"width": 16, "downsample": "conv", "repeat": {"int": [1, 2]}, "blocks": ["cmt"]},
+    )
+)
+FIRST: Data = {"width": 8, "blocks": ["conv_encoder", {"repeat": 2, "sdta": {}}]}
+SECOND: Data = {"width": 16, "downsample": "conv", "blocks": ["cmt"]}
+STRANGERS: list[tuple[tuple[Data, ...], Data, str]] = [
+    ((FIRST, SECOND), {"input": {"resolution": 64}}, "input.resolution: 64; the space has 32"),
+    ((FIRST, SECOND), {"input": {"channels": 1, "resolution": 32}}, "input.channels: 1; the space "
+     "has 3"),
+    ((FIRST, SECOND), {"stem": {"conv": {}}}, "stem: conv; the space has patch"),
+    ((FIRST, SECOND), {"stem": {"patch": {"size": 2}}}, "stem.patch.size: 2; the space has 4"),
+    ((FIRST, SECOND), {"head": {"norm": "none"}}, "head.head.norm: 'none'; the space has 'layer'"),
+    (({**FIRST, "width": 16}, SECOND), {}, "stages.0.width: 16; the space has [8, 12]"),
+    ((FIRST,), {}, "stages.1: the architecture has only 1 stages"),
+    ((FIRST, SECOND, SECOND, SECOND), {}, "stages: 4; the space explains 3 of them"),
+    ((FIRST, SECOND, {**SECOND, "blocks": ["cmt", "cmt"]}), {}, "stages: 3; the space explains 2 "
+     "of them"),
+    ((FIRST, {**SECOND, "downsample": "none", "width": 8}), {},
+     "stages.1.width: 8; the space has 16"),
+    ((FIRST, {**SECOND, "downsample": "cmt_patch"}), {}, "stages.1.downsample: cmt_patch; the "
+     "space has conv"),
+    ((FIRST, {**SECOND, "blocks": []}), {}, "stages.1.blocks.0: fewer blocks than the space needs"),
+    ((FIRST, {**SECOND, "blocks": ["cmt", "pacc"]}), {}, "stages.1.blocks.1: {'pacc': {}}; the "
+     "space has no block left there"),
+    ((FIRST, {**SECOND, "blocks": ["pacc"]}), {}, "stages.1.blocks.0: pacc; the space has cmt"),
+    (({**FIRST, "blocks": ["gnconv"]}, SECOND), {}, "stages.0.blocks.0: gnconv; the space has "
+     "conv_encoder or cmt"),
+    (({**FIRST, "blocks": [{"cmt": {"heads": 4}}]}, SECOND), {}, "stages.0.blocks.0.cmt.heads: 4; "
+     "the space has 2"),
+    (({**FIRST, "blocks": ["conv_encoder", "sdta", {"sdta": {"splits": 1}}]}, SECOND), {},
+     "stages.0.blocks.1: the copies of a repeated block must be alike"),
+    (({**FIRST, "blocks": ["conv_encoder", {"repeat": 2, "sdta": {"splits": 3}}]}, SECOND), {},
+     "stages.0.blocks.1.sdta.splits: 3; the space has [1, 2]"),
+]  # fmt: skip
+
+
+def test_the_home_of_the_strangers_has_members() -> None:
+    """What the next test changes is a member before."""
+    home = net(FIRST, SECOND)
+    assert HOME.decode(HOME.encode(home)).id == home.id
+
+
+@pytest.mark.parametrize(("stages", "rest", "reason"), STRANGERS)
+def test_why_an_architecture_is_no_member(stages: Any, rest: Data, reason: str) -> None:
+    """The furthest place that does not fit is told, with what would fit there."""
+    with pytest.raises(NotAMember) as caught:
+        HOME.encode(net(*stages, **rest))
+    assert str(caught.value).startswith(reason)
+
+
+def test_a_stems_width_may_be_written_or_not() -> None:
+    """Without a downsample behind the stem, its width is the first stage's either way."""
+    stage: Data = {"width": 8, "blocks": []}
+    spelt = net(stage, stem={"patch": {}, "width": 8})
+    for data in (space_data(stage), space_data(stage, stem={"patch": {}, "width": 8})):
+        space = space_of(data)
+        assert space.decode(space.encode(spelt)).id == net(stage).id == spelt.id
+
+
+def test_a_space_without_a_valid_point_says_so() -> None:
+    """Sampling ends with the last reason instead of never."""
+    space = space_of(space_data({"width": 9, "blocks": ["pacc"]}))
+    assert space.size == 0
+    with pytest.raises(InputError, match=r"none of 20 random points is valid; last: .*halves.* 9;"):
+        space.sample(np.random.default_rng(0), patience=20)
+
+
+def test_a_space_is_named_by_its_file_or_itself(tmp_path: Path) -> None:
+    """The name in the file wins over the file's name."""
+    text = "schema: 1\nstem: {patch: {}}\nstages: [{width: 8, blocks: []}]\n"
+    (tmp_path / "plain.yaml").write_text(text)
+    (tmp_path / "named.yaml").write_text(text + "name: mine\n")
+    assert load_space(tmp_path / "plain.yaml").name == "plain"
+    assert load_space(tmp_path / "named.yaml").name == "mine"
