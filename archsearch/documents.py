@@ -43,10 +43,17 @@ class Document:
     origins: Mapping[Location, str] = field(default_factory=dict)
 
     def error(self, misfit: Misfit) -> InputError:
-        """Make the error that a user sees: file, line, place, message."""
+        """Make the error that a user sees: file, line (or origin), place, message.
+
+        An origin inside the place is told beside the line, because it may be what is wrong there.
+        """
         place = ".".join(str(part) for part in misfit.location)
         at = f"{self.source}:{self.line(misfit.location)}" if self.lines else self.source
-        for length in range(len(misfit.location) + 1):
+        depth = len(misfit.location)
+        inside = [o for where, o in self.origins.items() if where[:depth] == misfit.location]
+        if inside and depth:
+            at = " with ".join([at, *inside])
+        for length in range(depth + 1):
             at = self.origins.get(misfit.location[:length], at)
         return InputError(
             f"{at}: {place}: {misfit.message}" if place else f"{at}: {misfit.message}"

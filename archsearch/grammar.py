@@ -20,6 +20,7 @@ from archsearch.blocks.head import Head
 from archsearch.blocks.layer import Layer
 from archsearch.documents import Location, Misfit
 from archsearch.errors import nearest
+from archsearch.records import expectation
 from archsearch.trial import Scalar
 
 NONE = "none"
@@ -308,8 +309,9 @@ def _reason(error: ValidationError) -> str:
     for detail in error.errors():
         if detail["type"] == "value_error":
             return detail["msg"].removeprefix("Value error, ")
-    expected = (detail["msg"].removeprefix("Input should be ") for detail in error.errors())
-    return f"expected {' or '.join(dict.fromkeys(expected))}"
+    expected = dict.fromkeys(expectation(detail["msg"]) for detail in error.errors())
+    first, *others = expected
+    return " or ".join([first, *(other.removeprefix("expected ") for other in others)])
 
 
 def _literals(annotation: Any) -> Sequence[Any]:

@@ -20,8 +20,9 @@ from archsearch.summary import Summary, by_reason, summarize
 Watch = Callable[[Run], Callable[[], None]]
 """Gets a run and returns what is called after every change of it, as ``runs.work_on`` asks."""
 
-REFRESHES_PER_SECOND = 4
+REFRESHES_PER_SECOND = 2
 LINE_EVERY_S = 5.0
+SHORTEST_GAP_S = 1.0
 
 
 @contextmanager
@@ -85,21 +86,22 @@ def _live(console: Console, run: Run) -> Live:
 
 
 class _Lines:
-    """One line a generation, and one every few seconds in between."""
+    """One line a generation and one every few seconds in between, never two within a second."""
 
     def __init__(self, console: Console, run: Run) -> None:
         self._console = console
         self._run = run
         self._clock = _Clock.started(run)
         self._trials = -1
-        self._next_s = 0.0
+        self._written_s = float("-inf")
         self._last = ""
 
     def changed(self) -> None:
         """Write a line if it is time for one."""
-        if len(self._run.trials) != self._trials or time.monotonic() >= self._next_s:
+        new = len(self._run.trials) != self._trials
+        if time.monotonic() - self._written_s >= (SHORTEST_GAP_S if new else LINE_EVERY_S):
             self._trials = len(self._run.trials)
-            self._next_s = time.monotonic() + LINE_EVERY_S
+            self._written_s = time.monotonic()
             self.write()
 
     def write(self) -> None:

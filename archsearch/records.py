@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar, get_args
 
@@ -36,8 +37,14 @@ def _misfit(model: type[BaseModel], error: ErrorDetails, at: Location) -> Misfit
         return Misfit(place[:-1], f"the key {location[-1]!r} is missing")
     if error["type"] == "value_error":
         return Misfit(place, error["msg"].removeprefix("Value error, "))
-    expected = error["msg"].removeprefix("Input should be ")
-    return Misfit(place, f"got {error['input']!r}; expected {expected}")
+    return Misfit(place, f"got {error['input']!r}; {expectation(error['msg'])}")
+
+
+def expectation(message: str) -> str:
+    """What pydantic says should stand somewhere, in the words of a file."""
+    words = re.sub(r"a valid dictionary\b.*", "a mapping (key: value)", message)
+    words = words.replace("a valid tuple", "a list")
+    return re.sub("^Input should be ", "expected ", words)
 
 
 def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> Sequence[str]:

@@ -16,6 +16,9 @@ from archsearch.study import Study
 
 DATABASE = "run.sqlite"
 
+BEGUN = {"run.lock", f".{DATABASE}.new"}
+"""All that a kill can leave of a run that was just being created."""
+
 
 def work_on(study: Study, folder: Path, watch: Callable[[Run], Callable[[], None]]) -> Run:
     """Begin the run of ``study`` in ``folder``, or go on with it, until its budget is used up.
@@ -44,13 +47,17 @@ def work_on(study: Study, folder: Path, watch: Callable[[Run], Callable[[], None
 
 def _begin(study: Study, folder: Path, images: Images) -> Run:
     start = start_candidates(study)
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and {entry.name for entry in folder.iterdir()} - BEGUN:
         raise InputError(f"{folder}: is not empty and holds no run; choose another with --out")
     folder.mkdir(parents=True, exist_ok=True)
     made_by = environment(images.fingerprint, study.settings.engine.threads)
     store = Store.create(folder / DATABASE, study.data, study.identity, made_by)
-    (folder / "study.yaml").write_text(study.to_yaml(), encoding="utf-8")
+    _write_study(study, folder)
     return Run(study, store, start)
+
+
+def _write_study(study: Study, folder: Path) -> None:
+    (folder / "study.yaml").write_text(study.to_yaml(), encoding="utf-8")
 
 
 def _resume(study: Study, folder: Path, images: Images) -> Run:
@@ -62,6 +69,8 @@ def _resume(study: Study, folder: Path, images: Images) -> Run:
                 f"{folder}: was made on other images ({study.settings.data.name} has "
                 "changed since); choose another folder with --out"
             )
+        store.renew_study(study.data)
+        _write_study(study, folder)
         return Run(study, store)
     except BaseException:
         store.close()

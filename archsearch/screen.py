@@ -105,6 +105,7 @@ def start_candidates(study: Study) -> StartList:
     for _ in range(study.settings.start.screen):
         candidate = screen.judge(study.space.draw(rng))
         if candidate is not None:
+            screen.counts["duplicate"] += candidate.architecture.id in pool
             pool.setdefault(candidate.architecture.id, candidate)
     if not pool and not begin:
         ensure_feasible(study)
@@ -112,7 +113,7 @@ def start_candidates(study: Study) -> StartList:
     return [*begin, *(("start", candidate) for candidate in chosen)], screen.counts
 
 
-def ensure_feasible(study: Study, draws: int = 1000) -> None:
+def ensure_feasible(study: Study, draws: int = 1000, walks: int = 3) -> None:
     """Refuse limits that no member seems to meet, before anything is trained.
 
     Looks at random members, then walks downhill from the best of them, leaf by leaf.
@@ -121,44 +122,55 @@ def ensure_feasible(study: Study, draws: int = 1000) -> None:
         InputError: with the smallest values that were found.
     """
     rng = np.random.default_rng(derive(study.settings.seed, "feasible"))
-    points = [study.space.draw(rng) for _ in range(draws)]
-    judged = [
-        (total, i)
-        for i, point in enumerate(points)
-        if (total := _total_excess(study, study.space, point)) is not None
-    ]
+    judged = _judged(study, [study.space.draw(rng) for _ in range(draws)])
     if not judged:
         raise InputError(
             f"{study.space.name}: none of {draws} random points is a valid member; "
             "check the widths against the layers' rules"
         )
-    lowest, index = min(judged)
-    best = points[index]
-    while lowest > 0:
-        steps = [
-            (total, i, point)
-            for i, point in enumerate(study.space.neighbours(best))
-            if (total := _total_excess(study, study.space, point)) is not None
-        ]
-        smallest = min(steps, key=lambda step: step[:2], default=(lowest, 0, best))
-        if smallest[0] >= lowest:
-            raise InputError(_nothing_fits(study, best))
-        lowest, _, best = smallest
+    closest = judged[0]
+    for start in judged[:walks]:
+        closest = min(closest, _downhill(study, start), key=_excess_first)
+        if closest[0] <= 0:
+            return
+    raise InputError(_nothing_fits(study, closest[1]))
+
+
+Judged = tuple[float, Choices]
+
+
+def _excess_first(judged: Judged) -> float:
+    return judged[0]
+
+
+def _judged(study: Study, points: Iterable[Choices]) -> list[Judged]:
+    """The valid ones of ``points`` with their excess over all limits, the closest first."""
+    totals = ((_total_excess(study, study.space, point), point) for point in points)
+    return sorted(((t, point) for t, point in totals if t is not None), key=_excess_first)
+
+
+def _downhill(study: Study, closest: Judged) -> Judged:
+    """Go to the closest neighbour as long as there is a closer one and a limit is broken."""
+    while closest[0] > 0:
+        near = _judged(study, study.space.neighbours(closest[1]))
+        if not near or near[0][0] >= closest[0]:
+            break
+        closest = near[0]
+    return closest
 
 
 def _nothing_fits(study: Study, best: Choices) -> str:
+    limits = study.settings.constraints
     cost = count(study.space.decode(best), study.settings.classes)
     broken = excess(study, cost)
     name = max(broken, key=lambda key: broken[key])
-    limit = study.settings.constraints[name]
-    bound = (
-        f"at_most {limit.at_most:,.0f}"
-        if limit.at_most is not None
-        else (f"at_least {limit.at_least:,.0f}")
-    )
+    limit, value = limits[name], cost._asdict()[name]
+    above = limit.at_most is not None and value > limit.at_most
+    bound = f"at_most: {limit.at_most:,.0f}" if above else f"at_least: {limit.at_least:,.0f}"
+    others = " together with the other limits" if len(limits) > 1 else ""
     return (
-        f"constraints.{name}: no member of {study.space.name} meets {bound}; the closest "
-        f"found has {cost._asdict()[name]:,} {name}; change the limit or the space"
+        f"constraints.{name}: no member of {study.space.name} meets {bound}{others}; the closest "
+        f"found has {value:,} {name}; change the limit or the space"
     )
 
 
@@ -208,7 +220,9 @@ def _spread(pool: list[Candidate], given: Sequence[Candidate], keep: int) -> lis
 
 
 def _positions(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
-    return np.log(np.array([c.cost for c in candidates], dtype=float).reshape(-1, 2))
+    costs = np.array([candidate.cost for candidate in candidates], dtype=float).reshape(-1, 2)
+    logs: NDArray[np.float64] = np.log(costs)
+    return logs
 
 
 def _nearest(points: NDArray[np.float64], to: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -37,8 +37,10 @@ class Run:
         self.store = store
         self.trials: dict[int, Trial] = {trial.number: trial for trial in store.trials()}
         self.counts: Counter[str] = Counter()
+        self._settled: set[int] = set()
         for generation in store.generations():
             self.counts.update(generation.counts)
+            self._settled |= {generation.number} if generation.settled else set()
         self.exhausted = False
         self._sampler = study.sampler()
         self._start = start
@@ -124,11 +126,9 @@ class Run:
     def _current(self) -> list[Trial]:
         """The trials of the last generation, or none if it is settled."""
         last = max((t.generation for t in self.trials.values()), default=-1)
-        generation = [t for t in self.trials.values() if t.generation == last]
-        open_ = any(
-            t.state == "waiting" or (t.state == "complete" and t.told is None) for t in generation
-        )
-        return generation if open_ else []
+        if last in self._settled:
+            return []
+        return [t for t in self.trials.values() if t.generation == last]
 
     def _pack(self, stage: Stage, generation: Sequence[Trial]) -> list[Package]:
         """Split what a stage still has to do into packages.
@@ -154,6 +154,7 @@ class Run:
             ends[trial.number] = (state, None if state == "failed" else values.get(trial.number))
             self.trials[trial.number] = replace(trial, state=state, told=ends[trial.number][1])
         self.store.settle(generation[0].generation, ends)
+        self._settled.add(generation[0].generation)
         self._stage = None
 
     def _propose(self) -> bool:

@@ -41,11 +41,14 @@ class Objective(_Record):
         return "maximize" if self.maximize else "minimize"
 
 
+Bound = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
 class Limit(_Record):
     """A hard limit on a counted measure: what breaks it is rejected before it becomes a trial."""
 
-    at_most: float | None = None
-    at_least: float | None = None
+    at_most: Bound | None = None
+    at_least: Bound | None = None
 
     @model_validator(mode="after")
     def _some(self) -> Limit:
@@ -79,7 +82,7 @@ class Start(_Record):
         for name in nets:
             if name not in published.names():
                 raise ValueError(f"unknown net {name!r}; {nearest(name, published.names())}")
-        return nets
+        return _each_once(nets)
 
 
 class Score(_Record):
@@ -95,7 +98,7 @@ class Score(_Record):
         for name in names:
             if name not in scored:
                 raise ValueError(f"unknown proxy {name!r}; {nearest(name, scored)}")
-        return names
+        return _each_once(names)
 
 
 class Train(_Record):
@@ -150,6 +153,18 @@ class Settings(_Record):
     budget: Budget
     engine: Engine = Engine()
     notes: str | None = None
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a name that stands twice.
+
+    Raises:
+        ValueError: with the name.
+    """
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise ValueError(f"{name} stands here twice; keep one")
+    return names
 
 
 def _known_measure(name: str) -> None:

@@ -10,16 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from archsearch import published
 from archsearch.architecture import Architecture
 from archsearch.devices import DEVICES
-from archsearch.documents import Document, Location, Misfit, parse, read
+from archsearch.documents import Document, Location, Misfit, dump, parse, read
 from archsearch.errors import InputError, nearest
+from archsearch.grammar import parse_tree
 from archsearch.measures import MEASURES, Direction
 from archsearch.records import check
-from archsearch.samplers import SAMPLERS, make_sampler
+from archsearch.samplers import SAMPLERS, check_options, make_sampler
 from archsearch.samplers.sampler import Sampler
 from archsearch.settings import Settings
 from archsearch.space import SearchSpace, tree_of
@@ -40,10 +39,12 @@ class Study:
     def identity(self) -> str:
         """Hash of all that decides which trials are proposed and what they measure.
 
-        Budget and engine are left out: a run may go on with more of either.
+        Budget and engine are left out: a run may go on with more of either. So is the path of the
+        images, which may move: the run's environment holds their fingerprint.
         """
         free = ("budget", "engine", "notes")
         kept = {key: value for key, value in self.data.items() if key not in free}
+        kept["data"] = {key: value for key, value in kept["data"].items() if key != "path"}
         kept["generation"] = self.settings.budget.generation
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -69,8 +70,7 @@ class Study:
 
     def to_yaml(self) -> str:
         """The study as one self-contained file, its space written inside."""
-        text: str = yaml.safe_dump(dict(self.data), sort_keys=False, width=100)
-        return text
+        return dump(dict(self.data))
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
@@ -89,9 +89,8 @@ def study_of(document: Document, folder: Path) -> Study:
         data = _plain(document.data, folder)
         settings = check(Settings, {k: v for k, v in data.items() if k not in ("schema", "space")})
         _consistent(settings)
-        space = _space(document, data, folder)
+        space = _space(data, folder)
         study = Study(settings, space, data)
-        study.sampler()
     except Misfit as misfit:
         raise document.error(misfit) from None
     return study
@@ -102,7 +101,7 @@ def _plain(data: Any, folder: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise Misfit((), f"expected a study (key: value), got {data!r}")
     plain = copy.deepcopy(data)
-    if plain.get("schema") != SCHEMA:
+    if type(plain.get("schema")) is not int or plain["schema"] != SCHEMA:
         raise Misfit(
             ("schema",) if "schema" in plain else (),
             f"got schema {plain.get('schema')!r}; this version reads schema: {SCHEMA}",
@@ -120,16 +119,17 @@ def _plain(data: Any, folder: Path) -> dict[str, Any]:
     return plain
 
 
-def _space(document: Document, data: dict[str, Any], folder: Path) -> SearchSpace:
+def _space(data: dict[str, Any], folder: Path) -> SearchSpace:
     space = data["space"]
     if isinstance(space, str):
         inner = read(folder / space)
         data["space"] = inner.data
         return SearchSpace(tree_of(inner), inner.data.get("name") or Path(space).stem)
-    lines = {loc[1:]: line for loc, line in document.lines.items() if loc[:1] == ("space",)}
-    inner = replace(document, data=space, lines=lines)
-    name = space.get("name") if isinstance(space, dict) else None
-    return SearchSpace(tree_of(inner), name or str(data["name"]))
+    try:
+        tree = parse_tree(space)
+    except Misfit as misfit:
+        raise Misfit(("space", *misfit.location), misfit.message) from None
+    return SearchSpace(tree, tree.name or str(data["name"]))
 
 
 def _consistent(settings: Settings) -> None:
@@ -153,6 +153,8 @@ def _consistent(settings: Settings) -> None:
     if len(settings.sampler) != 1 or next(iter(settings.sampler)) not in SAMPLERS:
         given = ", ".join(settings.sampler) or "nothing"
         raise Misfit(("sampler",), f"got {given}; {nearest(given, SAMPLERS)}")
+    ((sampler, options),) = settings.sampler.items()
+    check_options(sampler, options, ("sampler", sampler))
     if settings.cascade.score is None and settings.cascade.train is None:
         raise Misfit(("cascade",), "the cascade is empty; add score, train or both")
 
@@ -197,22 +199,23 @@ def _overridden(document: Document, overrides: Sequence[str]) -> Document:
         path, equals, value = text.partition("=")
         if not equals or not path:
             raise InputError(f"--set {text}: expected PATH=VALUE, such as budget.trials=100")
-        location = tuple(int(p) if p.lstrip("-").isdigit() else p for p in path.split("."))
-        _put(data, location, parse(value or "null", f"--set {text}").data, text)
+        parts = [int(p) if p.lstrip("-").isdigit() else p for p in path.split(".")]
+        location = _put(data, parts, parse(value or "null", f"--set {text}").data, text)
         origins[location] = f"--set {text}"
     return replace(document, data=data, origins={**document.origins, **origins})
 
 
-def _put(data: Any, location: Location, value: Any, text: str) -> None:
-    for key in location[:-1]:
-        if isinstance(data, dict) and isinstance(key, str):
-            data = data.setdefault(key, {})
-        elif isinstance(data, list) and isinstance(key, int) and -len(data) <= key < len(data):
-            data = data[key]
+def _put(data: Any, parts: Sequence[str | int], value: Any, text: str) -> Location:
+    """Set one value inside ``data`` and return its location; missing mappings are made."""
+    location: Location = ()
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        if isinstance(data, dict) and isinstance(part, str):
+            data[part] = value if last else data.get(part, {})
+        elif isinstance(data, list) and isinstance(part, int) and -len(data) <= part < len(data):
+            part %= len(data)
+            data[part] = value if last else data[part]
         else:
-            raise InputError(f"--set {text}: there is no {key!r} to go into at this place")
-    key = location[-1]
-    inside = isinstance(data, dict) and isinstance(key, str)
-    if not inside and not (isinstance(data, list) and isinstance(key, int) and key < len(data)):
-        raise InputError(f"--set {text}: there is no {key!r} at this place")
-    data[key] = value
+            raise InputError(f"--set {text}: there is no {part!r} to set at this place")
+        location, data = (*location, part), data[part]
+    return location

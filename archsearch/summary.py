@@ -144,7 +144,8 @@ def by_reason(counts: Mapping[str, int]) -> str:
 
 def _through(trials: list[Trial], stage: Stage) -> int:
     """How many trials were measured at a stage."""
-    return sum(any(m.stage == stage for m in trial.measures.values()) for trial in trials)
+    names = {measure.name for measure in MEASURES.values() if measure.stage == stage}
+    return sum(not names.isdisjoint(trial.measures) for trial in trials)
 
 
 def _stage(study: Study, trials: list[Trial]) -> Stage | None:
@@ -174,7 +175,7 @@ def _front_size(study: Study, trials: list[Trial]) -> int:
     points = [
         [trial.measures[name].value for name in names]
         for trial in trials
-        if trial.state == "complete" and all(name in trial.measures for name in names)
+        if trial.state == "complete" and trial.measures.keys() >= set(names)
     ]
     maximize = [objective.direction == "maximize" for objective in objectives]
     return int(non_dominated(np.array(points).reshape(-1, len(names)), maximize).sum())

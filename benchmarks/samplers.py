@@ -173,7 +173,7 @@ def clock(names: list[str], space: SearchSpace, evaluations: int, generation: in
         sampler = make_sampler(name, space, DIRECTIONS, {})
         past: list[Past] = []
         accept = fresh(lambda _: True, set())
-        seconds = []
+        seconds: list[float] = []
         while len(past) < evaluations:
             began = time.perf_counter()
             proposals = sampler.ask(past, generation, len(past), accept, 2000)

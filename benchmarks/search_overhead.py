@@ -81,17 +81,28 @@ def main() -> None:
     parser.add_argument("--engine", choices=["local", "ray"], default="local")
     parser.add_argument("--samplers", nargs="+", default=["random", "nsga2", "pareto_evolution"])
     arguments = parser.parse_args()
-    print(f"{'sampler':18} {'trials':>7} {'screened':>9} {'start s':>8} {'ms/trial':>9} "
-          f"{'of it asking':>13}")
+    print(
+        f"{'sampler':18} {'trials':>7} {'screened':>9} {'start s':>8} {'ms/trial':>9} "
+        f"{'of it asking':>13}"
+    )
     for sampler in arguments.samplers:
-        study = load_study(STUDY, [
-            f"sampler={sampler}", f"budget.trials={arguments.trials}", "budget.minutes=null",
-            f"engine.name={arguments.engine}"])
+        study = load_study(
+            STUDY,
+            [
+                f"sampler={sampler}",
+                f"budget.trials={arguments.trials}",
+                "budget.minutes=null",
+                f"engine.name={arguments.engine}",
+            ],
+        )
         found = overhead(study, load(study.settings.data), arguments.engine)
         per_trial = 1000 * found["loop_s"] / found["trials"]
         asking = 1000 * found["sampler_s"] / found["trials"]
-        print(f"{sampler:18} {found['trials']:7.0f} {found['screened']:9.0f} "
-              f"{found['start_s']:8.1f} {per_trial:9.2f} {asking:13.2f}", flush=True)
+        print(
+            f"{sampler:18} {found['trials']:7.0f} {found['screened']:9.0f} "
+            f"{found['start_s']:8.1f} {per_trial:9.2f} {asking:13.2f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from archsearch.runs import DATABASE
 from archsearch.store import Store
+from archsearch.trial import Trial
 
 
 def contents(folder: Path) -> dict[str, Any]:
     """Every proposal, decision, measure and curve of a run; times left out."""
     store = Store.open(folder / DATABASE)
     try:
-        trials = [
-            (t.number, t.generation, t.origin, t.choices, t.architecture_id, t.seed, t.state)
-            + (t.stage, t.told, dict(t.note), t.error)
-            + ({n: (m.value, m.sd, m.n) for n, m in t.measures.items() if n != "train_s"},)
-            for t in store.trials()
-        ]
+        trials = [_trial(trial) for trial in store.trials()]
         curves = {
             number: [(p.repetition, p.epoch, p.train_loss, p.validation_accuracy) for p in curve]
             for number, curve in store.curves().items()
@@ -27,3 +24,8 @@ def contents(folder: Path) -> dict[str, Any]:
     finally:
         store.close()
     return {"trials": trials, "curves": curves, "counts": counts}
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    values = {name: (m.value, m.sd, m.n) for name, m in trial.measures.items() if name != "train_s"}
+    return {**asdict(trial), "measures": values, "finished_s": None}

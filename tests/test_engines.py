@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-
 from run_contents import contents
 
 STUDY = Path(__file__).parent / "data" / "tiny_study.yaml"
@@ -31,10 +30,13 @@ def run(folder: Path, *settings: str) -> str:
 
 
 def kill_during(folder: Path, wait_s: float, settings: Sequence[str]) -> bool:
-    """Start a run, wait until it works and then ``wait_s``, kill it; False if it was done before."""
+    """Start a run, kill it ``wait_s`` after it began to work; False if it was done before."""
     process = subprocess.Popen(
-        command(folder, *settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        start_new_session=True)
+        command(folder, *settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     assert process.stdout is not None
     with process:
         process.stdout.readline()
@@ -64,7 +66,7 @@ def test_a_run_killed_at_twenty_random_moments_ends_as_the_uninterrupted_one(
                 break
         assert contents(folder) == whole
         rounds += 1
-    assert whole["trials"][-1][0] == 31
+    assert whole["trials"][-1]["number"] == 31
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +89,9 @@ def test_a_killed_ray_run_goes_on_with_another_engine(local: Path, tmp_path: Pat
     folder = tmp_path / "ray"
     process = subprocess.Popen(
         command(folder, "engine.name=ray", "engine.workers=2"),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     deadline = time.monotonic() + 120
     while not _recorded(folder) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.05)
@@ -103,7 +107,8 @@ def test_the_death_of_a_ray_worker_fails_what_it_held(tmp_path: Path) -> None:
     folder = tmp_path / "ray"
     settings = ("engine.name=ray", "engine.workers=1", "training.epochs=20", "budget.trials=6")
     process = subprocess.Popen(
-        command(folder, *settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command(folder, *settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 120
     while not _recorded(folder) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -111,16 +116,16 @@ def test_the_death_of_a_ray_worker_fails_what_it_held(tmp_path: Path) -> None:
         os.kill(pid, signal.SIGKILL)
     assert process.wait(timeout=120) == 0
     found = contents(folder)["trials"]
-    failed = [trial for trial in found if trial[6] == "failed"]
+    failed = [trial for trial in found if trial["state"] == "failed"]
     assert failed
-    assert all("the worker died" in trial[10] for trial in failed)
-    assert any(trial[6] == "complete" for trial in found)
+    assert all("the worker died" in trial["error"] for trial in failed)
+    assert any(trial["state"] == "complete" for trial in found)
 
 
 def _recorded(folder: Path) -> bool:
     """True once a score is in the store, so that the workers are at work."""
     try:
-        return any(trial[7] == "score" for trial in contents(folder)["trials"])
+        return any(trial["stage"] == "score" for trial in contents(folder)["trials"])
     except Exception:
         return False
 

@@ -45,16 +45,19 @@ def add(run: Any, study: Study, number: int, generation: int) -> None:
     run.trials[number] = made_trial(study, number, 0.5, generation=generation)
 
 
-@pytest.mark.usefixtures("clock")
-def test_each_generation_has_a_line(tiny_study: Study) -> None:
-    """However fast generations follow each other."""
+@pytest.mark.parametrize(("second", "shown"), [(1.0, "01234"), (0.5, "024")])
+def test_each_generation_has_a_line(
+    tiny_study: Study, clock: list[float], second: float, shown: str
+) -> None:
+    """Unless they follow each other faster than lines may: one a second."""
     run, console = made_run(tiny_study, []), pipe()
     with progress(console) as watch:
         changed = watch(run)
         for number in range(5):
             add(run, tiny_study, number, generation=number)
             changed()
-    assert [line.split("generation ")[1][0] for line in lines(console)] == list("01234")
+            clock[0] += second
+    assert [line.split("generation ")[1][0] for line in lines(console)] == list(shown)
 
 
 def test_within_a_generation_lines_keep_their_distance(

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from made_trials import made_trial
 from matplotlib.figure import Figure
+from run_files import contents
 
 from archsearch import published
 from archsearch.errors import InputError
@@ -51,12 +52,12 @@ def test_a_run_opens_by_its_folder_or_its_database(tiny_run: Path, run: RunResul
 
 def test_looking_changes_nothing(tiny_run: Path) -> None:
     """Every file of the run is what it was, byte for byte, and none was added."""
-    before = {path.name: path.read_bytes() for path in tiny_run.iterdir()}
+    before = contents(tiny_run)
     opened = open_run(tiny_run)
     opened.pareto()
     opened.plot_pareto()
     opened.summary()
-    assert {path.name: path.read_bytes() for path in tiny_run.iterdir()} == before
+    assert contents(tiny_run) == before
 
 
 def test_a_run_opens_while_it_goes_on(tiny_study: Study, tmp_path: Path) -> None:

@@ -13,8 +13,6 @@ import pytest
 from archsearch.documents import parse
 from archsearch.errors import InputError
 from archsearch.evaluate import Outcome, Package
-from archsearch.measures import MEASURES
-from archsearch.pareto import non_dominated
 from archsearch.samplers import SAMPLERS
 from archsearch.search import Run
 from archsearch.store import Store
@@ -27,7 +25,8 @@ SPACE = """
   stages:
     - width: {choice: [8, 16, 24]}
       blocks:
-        - {repeat: {int: [1, 3]}, conv_encoder: {kernel: {choice: [3, 5]}, expand: {choice: [1, 2]}}}
+        - repeat: {int: [1, 3]}
+          conv_encoder: {kernel: {choice: [3, 5]}, expand: {choice: [1, 2]}}
     - width: {choice: [16, 32, 48]}
       downsample: conv
       blocks:
@@ -114,9 +113,22 @@ def by_number(run: Run) -> list[Trial]:
 
 
 def proposals(trials: Sequence[Trial]) -> list[Any]:
-    return [(t.number, t.generation, t.origin, t.choices, t.architecture_id, t.seed, t.state,
-             t.told, dict(t.note), {n: m.value for n, m in t.measures.items()}, t.error)
-            for t in trials]
+    return [
+        (
+            t.number,
+            t.generation,
+            t.origin,
+            t.choices,
+            t.architecture_id,
+            t.seed,
+            t.state,
+            t.told,
+            dict(t.note),
+            {n: m.value for n, m in t.measures.items()},
+            t.error,
+        )
+        for t in trials
+    ]
 
 
 def test_every_trial_ends(folder: Path) -> None:
@@ -176,17 +188,22 @@ class Killed(BaseException):
     """Stands for a kill between two instructions."""
 
 
+def _dying(real: Any, writes: Iterator[int], moment: int, after: bool) -> Any:
+    def write(*args: Any, **kwargs: Any) -> None:
+        left = next(writes) < moment
+        if left or after:
+            real(*args, **kwargs)
+        if not left:
+            raise Killed
+
+    return write
+
+
 def _kill_at(store: Store, moment: int, after: bool) -> None:
     """Make the store's ``moment``-th write the last, before or after it is committed."""
     writes = iter(range(moment + 1))
     for name in ("add_generation", "record", "settle"):
-        def dying(*args: Any, _real: Any = getattr(store, name), **kwargs: Any) -> None:
-            left = next(writes) < moment
-            if left or after:
-                _real(*args, **kwargs)
-            if not left:
-                raise Killed
-        setattr(store, name, dying)
+        setattr(store, name, _dying(getattr(store, name), writes, moment, after))
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -227,7 +244,9 @@ def test_a_run_killed_again_and_again_ends_the_same(folder: Path) -> None:
 def test_a_failed_training_does_not_change_who_was_promoted(folder: Path) -> None:
     """A trial that failed in training stays promoted when the run resumes."""
     study = small_study()
-    whole = proposals(by_number(finish(new_run(study, folder / "a" / "run.sqlite"), fail=range(30))))
+    whole = proposals(
+        by_number(finish(new_run(study, folder / "a" / "run.sqlite"), fail=range(30)))
+    )
     run = new_run(study, folder / "b" / "run.sqlite")
     _kill_at(run.store, 8, after=True)
     with pytest.raises(Killed):
@@ -244,6 +263,18 @@ def test_failures_are_kept_with_their_reason_and_the_search_goes_on(folder: Path
     assert failed
     assert all(t.error == "train: diverged" and t.told is None for t in failed)
     assert any(t.state == "complete" for t in by_number(run)[12:])
+
+
+def test_a_generation_that_fails_whole_is_followed_by_the_next(folder: Path) -> None:
+    """If every score of a generation fails, the next one is scored and trained as ever."""
+    run = new_run(small_study(), folder / "a" / "run.sqlite")
+    while (package := run.next_package()) is not None:
+        first = {job.number for job in package.jobs} <= set(range(6))
+        run.lose(package, "broken") if first else run.finish(fake_outcomes(package))
+    states = [t.state for t in by_number(run)]
+    assert states[:6] == ["failed"] * 6
+    assert states[6:].count("complete") == 12
+    assert all(generation.settled for generation in run.store.generations())
 
 
 def test_a_lost_worker_fails_its_package_alone(folder: Path) -> None:
@@ -302,33 +333,32 @@ def test_time_ends_a_run_without_losing_its_place(folder: Path) -> None:
 def test_a_space_that_is_used_up_ends_the_run(folder: Path) -> None:
     """A space with fewer members than the budget is searched whole, once."""
     study = small_study(
-        space__stages="[{width: {choice: [8, 16]}, blocks: [conv_encoder: {kernel: {choice: [3, 5]}}]}]",
-        start="{}", constraints="{}")
+        space__stages="""
+            - width: {choice: [8, 16]}
+              blocks: [{conv_encoder: {kernel: {choice: [3, 5]}}}]
+        """,
+        start="{}",
+        constraints="{}",
+    )
     run = finish(new_run(study, folder / "a" / "run.sqlite"))
     assert len(run.trials) == study.space.size == 4
     assert run.exhausted
 
 
-@pytest.fixture(params=["nsga2", "pareto_evolution"])
-def guided(request: pytest.FixtureRequest) -> Iterator[str]:
-    yield request.param
-
-
-def test_the_front_holds_complete_trials_only(folder: Path, guided: str) -> None:
-    """The non-dominated set of what a run measured is made of complete trials."""
-    run = finish(new_run(small_study(guided), folder / "a" / "run.sqlite"))
-    complete = [t for t in by_number(run) if t.state == "complete"]
-    names = [o.measure for o in run.study.settings.objectives]
-    points = np.array([[t.measures[n].value for n in names] for t in complete])
-    mask = non_dominated(points, [MEASURES[n].direction == "maximize" for n in names])
-    assert mask.any()
-    best = max(t.measures["val_accuracy"].value for t in complete)
-    assert any(t.measures["val_accuracy"].value == best for t, m in zip(complete, mask, strict=True) if m)
-
-
 def test_a_limit_that_no_member_meets_is_said_before_the_search(folder: Path) -> None:
     """The error names the smallest value found, and no trial was made."""
     run = new_run(small_study(constraints__params__at_most="1000"), folder / "a" / "run.sqlite")
-    with pytest.raises(InputError, match=r"no member of small meets at_most 1,000; .* 21,546 params"):
+    with pytest.raises(
+        InputError, match=r"no member of small meets at_most: 1,000; .* 21,546 params"
+    ):
         run.next_package()
     assert not run.trials
+
+
+def test_a_resumed_run_stores_its_new_budget(folder: Path) -> None:
+    """The store's study is the one that the run was last started with."""
+    new_run(small_study(budget__trials="12"), folder / "a" / "run.sqlite").store.close()
+    store = opened(folder / "a" / "run.sqlite")
+    store.renew_study(small_study(budget__trials="30").data)
+    store.close()
+    assert opened(folder / "a" / "run.sqlite").study["budget"]["trials"] == 30

@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -85,6 +85,17 @@ def locked(path: Path) -> IO[str]:
     return file
 
 
+def fold_log(engine: sa.Engine) -> None:
+    """Put the log back into the file: then the file alone is the run, and reading it adds no other.
+
+    It cannot be done while somebody reads or where the disk is full, and nothing is lost if not.
+    """
+    with suppress(sqlite3.OperationalError), engine.connect() as connection:
+        cursor = connection.connection.cursor()
+        cursor.execute("PRAGMA busy_timeout = 0")
+        cursor.execute("PRAGMA journal_mode = DELETE")
+
+
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turn what the system or SQLite says of the file at ``path`` into what a user can do.
@@ -106,11 +117,8 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    # A folder that cannot be written holds no log to read along, and none can be made there.
-    alone = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
-    immutable = "&immutable=1" if mode == "ro" and alone else ""
     connection = sqlite3.connect(
-        f"file:{quote(str(path.absolute()))}?mode={mode}{immutable}",
+        f"file:{quote(str(path.absolute()))}?mode={mode}",
         uri=True,
         timeout=_BUSY_S,
         isolation_level=None,  # SQLAlchemy begins transactions: see open_engine
@@ -128,17 +136,17 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def _meaning(path: Path, error: BaseException | None) -> InputError:
-    name = getattr(error, "sqlite_errorname", "")
-    # A size limit or a quota shows as a failed write.
-    if name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):
-        return _full(path, str(error))
-    if name.startswith("SQLITE_BUSY"):
+    reason = str(error)
+    # A quota or a limit on the size of files shows as a failed write.
+    if "full" in reason or getattr(error, "sqlite_errorname", "") == "SQLITE_IOERR_WRITE":
+        return _full(path, reason)
+    if "locked" in reason:
         return InputError(
             f"{path}: another program has locked it for {_BUSY_S:g} s; close it and start again"
         )
-    if name == "SQLITE_NOTADB":
-        return InputError(f"{path}: is no run of archsearch ({error}); give a run's run.sqlite")
-    return InputError(f"{path}: {error} ({name}); check the file, or restore it from a copy")
+    if "not a database" in reason:
+        return InputError(f"{path}: is no run of archsearch ({reason}); give a run's run.sqlite")
+    return InputError(f"{path}: {reason}; check the file, or restore it from a copy")
 
 
 def _full(path: Path, reason: str) -> StoreFull:

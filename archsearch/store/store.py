@@ -13,7 +13,14 @@ from typing import IO, Any, get_args
 import sqlalchemy as sa
 
 from archsearch.errors import InputError
-from archsearch.store.sqlite_file import StoreFull, explained, locked, open_engine, write_new
+from archsearch.store.sqlite_file import (
+    StoreFull,
+    explained,
+    fold_log,
+    locked,
+    open_engine,
+    write_new,
+)
 from archsearch.store.tables import (
     CURVE,
     GENERATIONS,
@@ -126,6 +133,7 @@ class Store:
             if self._lock is not None and not self._lock.closed:
                 with suppress(StoreFull):  # the last seconds of work would go unnoticed
                     self.touch()
+                fold_log(self._engine)
         finally:
             self._engine.dispose()
             if self._lock is not None:
@@ -136,6 +144,13 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def renew_study(self, study: Mapping[str, Any]) -> None:
+        """Store the study as it is now, with another budget or engine."""
+        here = META.c.key == "study"
+        with self._writing() as connection:
+            connection.execute(sa.update(META).where(here).values(value=dict(study)))
+        self.study = study
 
     def add_generation(
         self, number: int, counts: Mapping[str, int], trials: Sequence[Trial], sampler_s: float

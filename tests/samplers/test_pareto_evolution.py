@@ -105,7 +105,7 @@ def test_stopped_trials_breed_only_where_complete_ones_are_missing() -> None:
 
 
 def test_tournaments_are_won_by_rank_and_complete_trials() -> None:
-    """Of front, second front and a stopped trial, the first wins 5/9, the second 3/9, the last 1/9."""
+    """The front, the second front and a stopped trial breed 5/9, 3/9 and 1/9 of the children."""
     points = drawn(5, 3)
     past = [
         Past(points[0], (9.0, 0.0), False),

@@ -1,0 +1,161 @@
+"""A candidate that breaks in any way is a failed trial with its reason, never the end of a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from archsearch import evaluate
+from archsearch.architecture import Architecture
+from archsearch.datasets import Images, load
+from archsearch.devices import DEVICES
+from archsearch.evaluate import Job, Package, Workbench
+from archsearch.study import Study
+from archsearch.trial import Measured
+
+BENCH_SEED = 5
+
+
+@pytest.fixture(scope="module")
+def images(tiny_study: Study) -> Images:
+    return load(tiny_study.settings.data)
+
+
+@pytest.fixture
+def job(tiny_study: Study) -> Job:
+    net = tiny_study.space.sample(np.random.default_rng(0))
+    return Job(0, net.to_data(), BENCH_SEED)
+
+
+def with_training(study: Study, **changes: Any) -> Study:
+    recipe = study.settings.training.model_copy(update=changes)
+    return replace(study, settings=study.settings.model_copy(update={"training": recipe}))
+
+
+def error_of(study: Study, images: Images, job: Job, stage: Any = "train") -> str:
+    (outcome,) = Workbench(study, images).evaluate(Package(stage, (job,)))
+    assert outcome.error is not None
+    assert not outcome.measures
+    return outcome.error
+
+
+def test_a_training_reports_accuracy_curve_and_time(
+    tiny_study: Study, images: Images, job: Job
+) -> None:
+    """A trained job has an accuracy over its repetitions and a learning curve of each."""
+    study = with_training(tiny_study, seeds=3, epochs=2.0)
+    (outcome,) = Workbench(study, images).evaluate(Package("train", (job,)))
+    accuracy, seconds = outcome.measures
+    last = [p.validation_accuracy for p in outcome.curve if p.epoch == 2.0]
+    assert outcome.error is None
+    assert (accuracy.name, accuracy.n, accuracy.count) == ("val_accuracy", 3, 100)
+    assert accuracy.value == pytest.approx(np.mean(last))
+    assert accuracy.sd == pytest.approx(np.std(last, ddof=1))
+    assert {p.repetition for p in outcome.curve} == {0, 1, 2}
+    assert seconds.name == "train_s"
+    assert seconds.value > 0
+
+
+def test_equal_jobs_give_equal_outcomes(tiny_study: Study, images: Images, job: Job) -> None:
+    """A worker's answer depends on the job alone, not on what it did before."""
+    bench = Workbench(tiny_study, images)
+    first = bench.evaluate(Package("train", (job,)))[0]
+    bench.evaluate(Package("score", (job,)))
+    again = bench.evaluate(Package("train", (job,)))[0]
+    assert first.measures[0].value == again.measures[0].value
+    assert [p.train_loss for p in first.curve] == [p.train_loss for p in again.curve]
+
+
+def test_scores_are_those_of_the_study(tiny_study: Study, images: Images, job: Job) -> None:
+    """A scored job has a finite number for every proxy of the study."""
+    (outcome,) = Workbench(tiny_study, images).evaluate(Package("score", (job,)))
+    assert [m.name for m in outcome.measures] == ["naswot", "synflow"]
+    assert all(np.isfinite(m.value) for m in outcome.measures)
+
+
+def test_divergence_is_a_reason(tiny_study: Study, images: Images, job: Job) -> None:
+    """A loss that is no longer finite fails the trial."""
+    study = with_training(tiny_study, learning_rate=1e30, epochs=3.0, warmup=0.0)
+    assert error_of(study, images, job).startswith("train: the loss is nan after")
+
+
+def test_the_time_limit_is_a_reason(tiny_study: Study, images: Images, job: Job) -> None:
+    """A training that takes too long fails the trial."""
+    study = with_training(tiny_study, epochs=500.0, time_limit_s=0.2)
+    assert "0.2 s" in error_of(study, images, job)
+
+
+class Broken(nn.Module):
+    """A net whose forward pass does what a test wants."""
+
+    def __init__(self, forward: Any) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.forward = forward
+
+
+def ask_for_a_petabyte(_: Any) -> None:
+    torch.empty(10**15, dtype=torch.uint8)
+
+
+def raise_memory_error(_: Any) -> None:
+    raise MemoryError
+
+
+def divide_by_zero(_: Any) -> None:
+    raise ZeroDivisionError("in the\nforward pass")
+
+
+@pytest.mark.parametrize(
+    ("forward", "reason"),
+    [
+        (ask_for_a_petabyte, "train: out of memory"),
+        (raise_memory_error, "train: out of memory"),
+        (divide_by_zero, "train: ZeroDivisionError: in the"),
+    ],
+)
+def test_a_net_that_raises_is_a_reason(
+    forward: Any,
+    reason: str,
+    tiny_study: Study,
+    images: Images,
+    job: Job,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Running out of memory and any other exception fail the trial, in one line."""
+    monkeypatch.setattr(evaluate, "build", lambda *_, **__: Broken(forward))
+    assert error_of(tiny_study, images, job) == reason
+
+
+def test_one_failure_in_a_package_spares_the_others(
+    tiny_study: Study, images: Images, job: Job
+) -> None:
+    """Jobs of a package fail one by one."""
+    bad = Job(1, {"schema": 1, "stem": "patch", "stages": []}, 0)
+    outcomes = Workbench(tiny_study, images).evaluate(Package("score", (job, bad, job)))
+    assert [outcome.error is None for outcome in outcomes] == [True, False, True]
+
+
+def test_a_registered_device_is_asked(
+    tiny_study: Study, images: Images, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seam of latency: a device in DEVICES gets the architecture and gives latency_ms."""
+    asked: list[tuple[str, int]] = []
+
+    class Clock:
+        def latency(self, architecture: Architecture, classes: int) -> Measured:
+            asked.append((architecture.id, classes))
+            return Measured("latency_ms", 1.5, "latency", n=3, sd=0.1)
+
+    monkeypatch.setitem(DEVICES, "clock", Clock)
+    settings = tiny_study.settings.model_copy(update={"devices": ("clock",)})
+    study = replace(tiny_study, settings=settings)
+    (outcome,) = Workbench(study, images).evaluate(Package("latency", (job,)))
+    assert study.stages == ("latency", "score", "train")
+    assert outcome.measures[0].value == 1.5
+    assert asked[0][1] == 10
