@@ -132,7 +132,8 @@ class Architecture:
     def blocks_in_short(self) -> str:
         """One line for tables: the blocks of each stage with their counts and widths."""
         return " | ".join(
-            f"{stage.width}: " + " ".join(_counted(stage.blocks)) for stage in self.stages
+            f"{stage.width}: " + (" ".join(_counted(stage.blocks)) or "no block")
+            for stage in self.stages
         )
 
     def _stem_follows(self) -> bool:

@@ -44,6 +44,7 @@ def expectation(message: str) -> str:
     """What pydantic says should stand somewhere, in the words of a file."""
     words = re.sub(r"a valid dictionary\b.*", "a mapping (key: value)", message)
     words = words.replace("a valid tuple", "a list")
+    words = re.sub("^Input is not a valid path.*", "expected a path", words)
     return re.sub("^Input should be ", "expected ", words)
 
 

@@ -12,7 +12,7 @@ from archsearch.errors import InputError
 from archsearch.screen import start_candidates
 from archsearch.search import Run
 from archsearch.store import Store
-from archsearch.study import Study
+from archsearch.study import Study, deciding
 
 DATABASE = "run.sqlite"
 
@@ -39,7 +39,8 @@ def work_on(study: Study, folder: Path, watch: Callable[[Run], Callable[[], None
     try:
         changed = watch(run)
         changed()
-        ENGINES[study.settings.engine.name](run, images, changed)
+        if run.has_work:
+            ENGINES[study.settings.engine.name](run, images, changed)
     finally:
         run.store.close()
     return run
@@ -56,19 +57,16 @@ def _begin(study: Study, folder: Path, images: Images) -> Run:
     return Run(study, store, start)
 
 
-def _write_study(study: Study, folder: Path) -> None:
-    (folder / "study.yaml").write_text(study.to_yaml(), encoding="utf-8")
-
-
 def _resume(study: Study, folder: Path, images: Images) -> Run:
-    store = Store.open(folder / DATABASE, write=True)
-    try:
-        _check_same(study, store, folder)
-        if store.environment.get("images") != images.fingerprint:
+    with Store.open(folder / DATABASE) as stored:  # read only: a run that is refused stays as it is
+        _check_same(study, stored, folder)
+        if stored.environment.get("images") != images.fingerprint:
             raise InputError(
                 f"{folder}: was made on other images ({study.settings.data.name} has "
                 "changed since); choose another folder with --out"
             )
+    store = Store.open(folder / DATABASE, write=True)
+    try:
         store.renew_study(study.data)
         _write_study(study, folder)
         return Run(study, store)
@@ -80,13 +78,13 @@ def _resume(study: Study, folder: Path, images: Images) -> Run:
 def _check_same(study: Study, store: Store, folder: Path) -> None:
     if store.identity == study.identity:
         return
-    before, now = store.study, study.data
-    differing = sorted(
-        key
-        for key in {*before, *now}
-        if before.get(key) != now.get(key) and key not in ("engine", "notes")
-    )
+    before, now = deciding(store.study), deciding(study.data)
+    differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
     raise InputError(
         f"{folder}: holds the run of another study (different: {', '.join(differing)}); choose "
         "another folder with --out, or give the run's own study to go on"
     )
+
+
+def _write_study(study: Study, folder: Path) -> None:
+    (folder / "study.yaml").write_text(study.to_yaml(), encoding="utf-8")

@@ -62,6 +62,12 @@ class Run:
         return minutes is not None and self.elapsed_s >= 60 * minutes
 
     @property
+    def has_work(self) -> bool:
+        """False if the run is over, so that no engine need be started."""
+        budget = self.study.settings.budget.trials
+        return not self.out_of_time and (len(self.trials) < budget or bool(self._current()))
+
+    @property
     def idle(self) -> bool:
         """True if no package is being worked on."""
         return not self._in_flight

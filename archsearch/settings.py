@@ -120,12 +120,16 @@ class Cascade(_Record):
         return self
 
 
+GENERATION = 16
+"""Trials of a generation where a study does not say."""
+
+
 class Budget(_Record):
     """What the run may cost: ``trials`` in generations of ``generation``, and ``minutes``."""
 
     trials: int = Field(ge=1)
     minutes: float | None = Field(default=None, gt=0)
-    generation: int = Field(default=16, ge=1)
+    generation: int = Field(default=GENERATION, ge=1)
 
 
 class Engine(_Record):

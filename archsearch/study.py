@@ -20,7 +20,7 @@ from archsearch.measures import MEASURES, Direction
 from archsearch.records import check
 from archsearch.samplers import SAMPLERS, check_options, make_sampler
 from archsearch.samplers.sampler import Sampler
-from archsearch.settings import Settings
+from archsearch.settings import GENERATION, Settings
 from archsearch.space import SearchSpace, tree_of
 from archsearch.trial import Stage
 
@@ -37,16 +37,9 @@ class Study:
 
     @property
     def identity(self) -> str:
-        """Hash of all that decides which trials are proposed and what they measure.
-
-        Budget and engine are left out: a run may go on with more of either. So is the path of the
-        images, which may move: the run's environment holds their fingerprint.
-        """
-        free = ("budget", "engine", "notes")
-        kept = {key: value for key, value in self.data.items() if key not in free}
-        kept["data"] = {key: value for key, value in kept["data"].items() if key != "path"}
-        kept["generation"] = self.settings.budget.generation
-        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+        """Hash of all that decides which trials are proposed and what they measure."""
+        text = json.dumps(deciding(self.data), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -71,6 +64,19 @@ class Study:
     def to_yaml(self) -> str:
         """The study as one self-contained file, its space written inside."""
         return dump(dict(self.data))
+
+
+def deciding(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a study's plain data that decides its trials.
+
+    Left out are the budget but for the size of a generation, and the engine: a run may go on with
+    more of either. So is the path of the images, which may move: the run's environment holds their
+    fingerprint.
+    """
+    kept = {key: data[key] for key in data if key not in ("budget", "engine", "notes", "data")}
+    kept["data"] = {key: value for key, value in data["data"].items() if key != "path"}
+    kept["budget.generation"] = data["budget"].get("generation", GENERATION)
+    return kept
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:

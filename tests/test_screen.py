@@ -256,8 +256,8 @@ def closest_told(study: Study) -> tuple[str, int]:
     with pytest.raises(InputError) as caught:
         ensure_feasible(study)
     found = re.fullmatch(
-        r"constraints\.(?:params|macs): no member of \w+ meets (.+); the closest found has ([\d,]+) "
-        r"(?:params|macs); change the limit or the space",
+        r"constraints\.(?:params|macs): no member of \w+ meets (.+); the closest found has "
+        r"([\d,]+) (?:params|macs); change the limit or the space",
         str(caught.value),
     )
     assert found is not None, str(caught.value)

@@ -61,6 +61,7 @@ class Layer(BaseModel):
 
     def shared(self, site: Site) -> Mapping[str, Shape]:
         """Names and shapes of parameters that all such layers of a stage share (CMT's table)."""
+        del site
         return {}
 
     def cost(self, site: Site) -> Cost:

@@ -134,9 +134,7 @@ class RunSearcher(Searcher):  # type: ignore[misc]
 class Worker(tune.Trainable):  # type: ignore[misc]
     """An actor that holds the images and evaluates one package a Tune trial."""
 
-    def setup(
-        self, config: dict[str, Any], bench: MakeBench, study: Study, images: Images
-    ) -> None:
+    def setup(self, config: dict[str, Any], bench: MakeBench, study: Study, images: Images) -> None:
         """Take a place at the bench, once for many packages."""
         self._bench = bench(study, images)
         self._package = _package(config["package"])
