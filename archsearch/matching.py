@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -42,9 +43,10 @@ def encode(tree: Tree, architecture: Architecture) -> Choices:
     choices |= _must(_stem_width(tree.stem_width, architecture))
     choices |= _must(_slot(tree.head, architecture.head, "head"))
     reasons = _Reasons()
-    for found in _stages(tree.stages, 0, architecture.stages, 0, reasons):
-        return choices | found
-    raise NotAMember(reasons.furthest[1])
+    found = _stages(tree.stages, architecture.stages, reasons)
+    if found is None:
+        raise NotAMember(reasons.furthest[1])
+    return choices | found
 
 
 def _stem_width(node: Node, architecture: Architecture) -> Choices | str:
@@ -64,76 +66,82 @@ def _must(found: Choices | str) -> Choices:
 
 
 def _stages(
-    nodes: Sequence[StageNode], index: int, stages: Sequence[Stage], done: int, reasons: _Reasons
-) -> Iterator[Choices]:
-    """All ways to explain ``stages[done:]`` by ``nodes[index:]``, first ones first."""
-    if index == len(nodes):
-        if done == len(stages):
-            yield {}
-        reasons.note(10_000 * done, f"stages: {len(stages)}; the space explains {done} of them")
-        return
-    node, path = nodes[index], f"stages.{index}"
-    for repeat, repeated in _labels(node.repeat, f"{path}.repeat"):
-        copies = stages[done : done + repeat]
-        if len(copies) < repeat:
-            reasons.note(10_000 * done, f"{path}: the architecture has only {len(stages)} stages")
-            continue
-        if any(copy != copies[0] for copy in copies):
-            reasons.note(10_000 * done, f"{path}: the copies of a repeated stage must be alike")
-            continue
-        insides = _stage(node, copies[0], path, 10_000 * done, reasons) if copies else iter([{}])
-        for inside in insides:
-            for rest in _stages(nodes, index + 1, stages, done + repeat, reasons):
-                yield {**repeated, **inside, **rest}
+    nodes: Sequence[StageNode], stages: Sequence[Stage], reasons: _Reasons
+) -> Choices | None:
+    """First way to explain every stage of an architecture by the stages of a space."""
+
+    @cache
+    def behind(index: int, done: int) -> Choices | None:
+        depth = 10_000 * done
+        if index == len(nodes):
+            reasons.note(depth, f"stages: {len(stages)}; the space explains {done} of them")
+            return {} if done == len(stages) else None
+        node, path = nodes[index], f"stages.{index}"
+        for repeat, repeated in _labels(node.repeat, f"{path}.repeat"):
+            copies = stages[done : done + repeat]
+            if len(copies) < repeat:
+                reasons.note(depth, f"{path}: the architecture has only {len(stages)} stages")
+                continue
+            if any(copy != copies[0] for copy in copies):
+                reasons.note(depth, f"{path}: the copies of a repeated stage must be alike")
+                continue
+            inside = _stage(node, copies[0], path, depth, reasons) if copies else {}
+            rest = None if inside is None else behind(index + 1, done + repeat)
+            if inside is not None and rest is not None:
+                return {**repeated, **inside, **rest}
+        return None
+
+    return behind(0, 0)
 
 
 def _stage(
     node: StageNode, stage: Stage, path: str, depth: int, reasons: _Reasons
-) -> Iterator[Choices]:
+) -> Choices | None:
+    choices: Choices = {}
     width = _node(node.width, stage.width, f"{path}.width")
     downsample = _slot(node.downsample, stage.downsample, f"{path}.downsample")
     for found in (width, downsample):
         if isinstance(found, str):
             reasons.note(depth + 1, found)
-            return
-    assert not isinstance(width, str)  # noqa: S101 (for the type checker)
-    assert not isinstance(downsample, str)  # noqa: S101
-    for blocks in _groups(node.groups, 0, stage.blocks, 0, path, depth + 2, reasons):
-        yield {**width, **downsample, **blocks}
+            return None
+        choices |= found
+    blocks = _blocks(node.groups, stage.blocks, path, depth + 2, reasons)
+    return None if blocks is None else choices | blocks
 
 
-def _groups(
-    groups: Sequence[Group],
-    index: int,
-    blocks: Sequence[Layer],
-    done: int,
-    path: str,
-    depth: int,
-    reasons: _Reasons,
-) -> Iterator[Choices]:
-    """All ways to explain ``blocks[done:]`` by ``groups[index:]``."""
-    if index == len(groups):
-        if done == len(blocks):
-            yield {}
-        else:
-            reasons.note(
-                depth + done,
-                f"{path}.blocks.{done}: {layer_data(blocks[done])}; "
-                "the space has no block left there",
-            )
-        return
-    group, place = groups[index], f"{path}.blocks.{index}"
-    for repeat, repeated in _labels(group.repeat, f"{place}.repeat"):
-        copies = blocks[done : done + repeat]
-        if len(copies) < repeat:
-            reasons.note(depth + done, f"{place}: fewer blocks than the space needs there")
-            continue
-        inside = _copies(group, copies, place)
-        if isinstance(inside, str):
-            reasons.note(depth + done, inside)
-            continue
-        for rest in _groups(groups, index + 1, blocks, done + repeat, path, depth, reasons):
-            yield {**repeated, **inside, **rest}
+def _blocks(
+    groups: Sequence[Group], blocks: Sequence[Layer], path: str, depth: int, reasons: _Reasons
+) -> Choices | None:
+    """First way to explain every block of a stage by its groups.
+
+    Places from which there is none are remembered: groups that overlap would otherwise be tried in
+    every combination of their repeats.
+    """
+
+    @cache
+    def behind(index: int, done: int) -> Choices | None:
+        if index == len(groups):
+            if done == len(blocks):
+                return {}
+            left = f"{path}.blocks.{done}: {layer_data(blocks[done])}"
+            reasons.note(depth + done, f"{left}; the space has no block left there")
+            return None
+        group, place = groups[index], f"{path}.blocks.{index}"
+        for repeat, repeated in _labels(group.repeat, f"{place}.repeat"):
+            copies = blocks[done : done + repeat]
+            if len(copies) < repeat:
+                reasons.note(depth + done, f"{place}: fewer blocks than the space needs there")
+                continue
+            inside = _copies(group, copies, place)
+            if isinstance(inside, str):
+                reasons.note(depth + done, inside)
+                continue
+            rest = behind(index + 1, done + repeat)
+            if rest is not None:
+                return {**repeated, **inside, **rest}
+        return None
+
+    return behind(0, 0)
 
 
 def _copies(group: Group, copies: Sequence[Layer], path: str) -> Choices | str:

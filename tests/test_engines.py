@@ -10,9 +10,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from run_contents import contents
+
+from archsearch.evaluate import Job, Outcome, Package
+from archsearch.store import StoreFull
 
 STUDY = Path(__file__).parent / "data" / "tiny_study.yaml"
 LONGER = ("budget.trials=32", "training.epochs=2", "sampler=pareto_evolution", "data.train=600")
@@ -141,3 +145,28 @@ def _workers() -> list[int]:
         if name.startswith(b"ray::Worker") or b"ray::ImplicitFunc" in name:
             found.append(int(entry.name))
     return found
+
+
+class FullStore:
+    """A run whose store takes nothing more."""
+
+    idle = True
+
+    def next_package(self) -> Package:
+        return Package("train", (Job(0, {}, 0),))
+
+    def finish(self, outcomes: Sequence[Outcome]) -> None:
+        raise StoreFull("run.sqlite: cannot grow")
+
+
+def test_what_a_run_raises_ends_the_search_and_is_kept() -> None:
+    """Tune would go on around a full disk: the searcher keeps the error and suggests no more."""
+    from archsearch.engines.ray_tune import RunSearcher
+
+    run: Any = FullStore()
+    searcher = RunSearcher(run, lambda: None)
+    assert searcher.suggest("a")
+    searcher.on_trial_complete("a", {"found": "[]"})
+    searcher.on_trial_complete("a", error=True)
+    assert isinstance(searcher.failure, StoreFull)
+    assert searcher.suggest("b") == RunSearcher.FINISHED

@@ -268,7 +268,7 @@ WRONG_SET = [
      "objectives.1: val_accuracy is already an objective"),
     ("constraints.params.at_least=30000", "example.yaml:9 with --set constraints.params.at_least="
      "30000: constraints.params: at_least <= at_most must hold"),
-    ("sampler.nsga2.population=3", "--set sampler.nsga2.population=3: sampler.nsga2.population: un"),
+    ("sampler.nsga2.population=3", "--set sampler.nsga2.population=3: sampler.nsga2.population: u"),
     ("space={}", "--set space={}: space: the key 'schema' is missing"),
     ("data.path=1", "--set data.path=1: data.path: got 1; expected a path"),
 ]  # fmt: skip

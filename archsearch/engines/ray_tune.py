@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 from ray import tune
@@ -25,6 +25,8 @@ from archsearch.search import Run
 from archsearch.settings import Engine as EngineSettings
 from archsearch.study import Study
 from archsearch.trial import CurvePoint, Measured
+
+T = TypeVar("T")
 
 _METRIC = "outcomes"
 _FOUND = "found"
@@ -73,6 +75,8 @@ def work(
         if started:
             ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+    if searcher.failure is not None:
+        raise searcher.failure
     if not searcher.finished:
         raise KeyboardInterrupt  # Tune takes the first Ctrl-C for itself and ends quietly
 
@@ -91,7 +95,11 @@ def _start(settings: EngineSettings) -> None:
 
 
 class RunSearcher(Searcher):  # type: ignore[misc]
-    """Ray Tune's Searcher over a run: suggests packages, brings back outcomes."""
+    """Ray Tune's Searcher over a run: suggests packages, brings back outcomes.
+
+    What the run raises (a full disk) must not reach Tune, which would go on around it: it is kept
+    as ``failure``, nothing more is suggested, and ``work`` raises it in the end.
+    """
 
     def __init__(self, run: Run, changed: Callable[[], None]) -> None:
         super().__init__(metric=_METRIC, mode="max")
@@ -99,12 +107,13 @@ class RunSearcher(Searcher):  # type: ignore[misc]
         self._changed = changed
         self._packages: dict[str, Package] = {}
         self.finished = False
+        self.failure: BaseException | None = None
 
     def suggest(self, trial_id: str) -> Any:
         """Give the next package, None to be asked again, or that the run is over."""
-        package = self._run.next_package()
+        package = self._guarded(self._run.next_package)
         if package is None:
-            self.finished = self._run.idle
+            self.finished = self.failure is not None or self._run.idle
             return Searcher.FINISHED if self.finished else None
         self._packages[trial_id] = package
         return {"package": json.dumps(asdict(package))}
@@ -113,12 +122,26 @@ class RunSearcher(Searcher):  # type: ignore[misc]
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Take the outcomes of a package, or note that its worker died."""
-        package = self._packages.pop(trial_id)
-        if error or not result or _FOUND not in result:
+        package = self._packages.pop(trial_id, None)
+        if package is not None and self.failure is None:
+            found = None if error else (result or {}).get(_FOUND)
+            self._guarded(lambda: self._take(package, found))
+
+    def _take(self, package: Package, found: str | None) -> None:
+        if found is None:
             self._run.lose(package, "the worker died (out of memory?)")
         else:
-            self._run.finish([_outcome(item) for item in json.loads(result[_FOUND])])
+            self._run.finish([_outcome(item) for item in json.loads(found)])
         self._changed()
+
+    def _guarded(self, do: Callable[[], T]) -> T | None:
+        if self.failure is not None:
+            return None
+        try:
+            return do()
+        except BaseException as error:
+            self.failure = error
+            return None
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing of a run goes into Tune's own snapshots: the store remembers."""
