@@ -76,6 +76,14 @@ class Start(_Record):
     screen: int = Field(default=0, ge=0)
     keep: int = Field(default=0, ge=0)
 
+    @model_validator(mode="after")
+    def _enough(self) -> Start:
+        if self.keep > self.screen:
+            raise ValueError(
+                f"keep: {self.keep} of screen: {self.screen} is impossible; screen more"
+            )
+        return self
+
     @field_validator("nets")
     @classmethod
     def _known(cls, nets: tuple[str, ...]) -> tuple[str, ...]:

@@ -61,10 +61,12 @@ def test_data_without_lines_names_its_source_alone() -> None:
 
 
 def test_an_origin_beats_the_file() -> None:
-    """A value that was set on the command line is reported as such, and so is all inside it."""
+    """A value set on the command line is told as such, and beside the line of what it is in."""
     document = Document("f", {}, {(): 1, ("a",): 2}, {("a", "b"): "--set a.b=3"})
     assert str(document.error(Misfit(("a", "b", "c"), "no"))) == "--set a.b=3: a.b.c: no"
-    assert str(document.error(Misfit(("a",), "no"))) == "f:2: a: no"
+    assert str(document.error(Misfit(("a",), "no"))) == "f:2 with --set a.b=3: a: no"
+    assert str(document.error(Misfit(("c",), "no"))) == "f:1: c: no"
+    assert str(document.error(Misfit((), "no"))) == "f:1: no"
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ class FullStore:
     def next_package(self) -> Package:
         return Package("train", (Job(0, {}, 0),))
 
-    def finish(self, outcomes: Sequence[Outcome]) -> None:
+    def finish(self, _: Sequence[Outcome]) -> None:
         raise StoreFull("run.sqlite: cannot grow")
 
 

@@ -399,3 +399,13 @@ def test_a_space_is_named_by_its_file_or_itself(tmp_path: Path) -> None:
     (tmp_path / "named.yaml").write_text(text + "name: mine\n")
     assert load_space(tmp_path / "plain.yaml").name == "plain"
     assert load_space(tmp_path / "named.yaml").name == "mine"
+
+
+def test_overlapping_groups_do_not_explode() -> None:
+    """Seven groups of one block could share it out in 10^7 ways: dead ends are remembered."""
+    group = {"repeat": {"int": [0, 9]}, "conv_encoder": {"kernel": {"choice": [3, 5]}}}
+    space = space_of(space_data({"width": 8, "blocks": [group] * 7}))
+    point = space.encode(net({"width": 8, "blocks": [{"repeat": 63, "conv_encoder": {}}]}))
+    assert len(space.decode(point).stages[0].blocks) == 63
+    with pytest.raises(NotAMember, match="the space has no block left there"):
+        space.encode(net({"width": 8, "blocks": [{"repeat": 64, "conv_encoder": {}}]}))

@@ -141,6 +141,7 @@ WRONG = [
     ("nets: []", "nets: [edgenext_x_small, edgenext_x_small]", "12: start.nets: edgenext_x_small "
      "stands here twice; keep one"),
     ("nets: []", "keep: -1", "12: start.keep: got -1; expected greater than or equal to 0"),
+    ("nets: []", "keep: 3", "11: start: keep: 3 of screen: 0 is impossible; screen more"),
     ("[naswot]", "[naswat]", "14: cascade.score.proxies: unknown proxy 'naswat'; did you mean "
      "'naswot'?"),
     ("[naswot]", "[naswot, naswot]", "14: cascade.score.proxies: naswot stands here twice"),
@@ -300,12 +301,18 @@ def test_the_identity_ignores_what_changes_no_trial(path: Path, override: str) -
     "override",
     ["seed=1", "budget.generation=4", "name=other", "classes=11", "objectives.1={minimize: params}",
      "constraints.params.at_most=20001", "sampler=random", "sampler.nsga2.population_size=9",
-     "start.keep=1", "cascade.train.promote=0.6", "training.epochs=2", "data.split_seed=1",
+     "start.screen=9", "cascade.train.promote=0.6", "training.epochs=2", "data.split_seed=1",
      "space={schema: 1, stem: {patch: {}}, stages: [{width: 8, blocks: []}]}"],
 )  # fmt: skip
 def test_the_identity_holds_what_changes_trials(path: Path, override: str) -> None:
     """Another seed, generation, space or recipe is another study."""
     assert load_study(path, [override]).identity != load_study(path).identity
+
+
+def test_the_identity_ignores_where_the_images_lie(path: Path) -> None:
+    """They may move; a run knows them by their fingerprint."""
+    moved = [load_study(path, [f"data={{name: npz, path: {p}}}"]) for p in ("a.npz", "/b/c.npz")]
+    assert moved[0].identity == moved[1].identity != load_study(path).identity
 
 
 def test_the_identity_follows_the_space_not_its_path(path: Path) -> None:
