@@ -86,7 +86,10 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         InputError: with file, line (or the override), the value given, what is valid, and the
             nearest valid name.
     """
-    return study_of(_overridden(read(path), overrides), path.parent)
+    document = read(path)
+    if any(text.startswith("space.") for text in overrides):
+        document = _with_space_inside(document, path.parent)
+    return study_of(_overridden(document, overrides), path.parent)
 
 
 def study_of(document: Document, folder: Path) -> Study:
@@ -196,6 +199,17 @@ def _reachable(settings: Settings, name: str, place: Location) -> None:
             else ("this version has no device yet; drop the objective")
         )
         raise Misfit(place, f"{name} needs a device; {known}")
+
+
+def _with_space_inside(document: Document, folder: Path) -> Document:
+    """The study with its space written inside, so that an override can reach a leaf of it."""
+    data = document.data
+    if not isinstance(data, dict) or not isinstance(data.get("space"), str):
+        return document
+    space = read(folder / data["space"]).data
+    if isinstance(space, dict):
+        space = {"name": Path(data["space"]).stem, **space}
+    return replace(document, data={**data, "space": space})
 
 
 def _overridden(document: Document, overrides: Sequence[str]) -> Document:

@@ -381,3 +381,15 @@ def test_a_cascade_without_a_stage_is_refused() -> None:
         InputError, match="made: cascade: the cascade is empty; add score, train or both"
     ):
         made()
+
+
+def test_a_leaf_of_the_space_can_be_set(path: Path) -> None:
+    """An override reaches into the space's file, which stays as it is; its errors are told."""
+    before = (path.parent / "small.yaml").read_bytes()
+    study = load_study(path, ["space.stages.0.width=8"])
+    assert study.space.size == 1
+    assert study.space.name == "small"
+    assert study.identity != load_study(path).identity
+    assert (path.parent / "small.yaml").read_bytes() == before
+    told = refused(path, "space.stages.0.width=wide")
+    assert told.startswith("--set space.stages.0.width=wide: space.stages.0.width: got 'wide'")
