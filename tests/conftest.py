@@ -5,10 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from archsearch.study import Study, load_study
 
 DATA = Path(__file__).parent / "data"
+
+
+def pytest_configure() -> None:
+    """One thread a process: the tests share the cores, and small nets are faster so."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -198,7 +198,12 @@ def test_an_interrupted_run_ends_with_130_and_goes_on(tmp_path: Path) -> None:
     """Control-C in a real process: one line, no traceback, and the same command finishes it."""
     arguments = ["run", str(STUDY), "--out", str(tmp_path / "r"), "--trials", "4000"]
     process = subprocess.Popen(
-        [*PROCESS, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*PROCESS, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where the tests run in the background, a shell has made them and theirs deaf to it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     while not re.search("[1-9] of 4000 trials done", process.stderr.readline()):
