@@ -136,7 +136,7 @@ def by_reason(counts: Mapping[str, int]) -> str:
     """Write counts by reason with their sum first, such as ``5 (3 duplicate, 2 invalid)``."""
     total = sum(counts.values())
     listed = Counter(counts).most_common(_MOST_REASONS)
-    reasons = [f"{count:,} {reason}" for reason, count in listed]
+    reasons = [f"{count:,} {reason}" for reason, count in listed if count]
     if rest := total - sum(count for _, count in listed):
         reasons.append(f"{rest:,} for other reasons")
     return f"{total:,} ({', '.join(reasons)})" if total else "0"
