@@ -6,9 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from archsearch.api import build as build
     from archsearch.architecture import Architecture as Architecture
+    from archsearch.checkpoints import load_official as load_official
     from archsearch.errors import InputError as InputError
-    from archsearch.network import build as build
     from archsearch.published import load as load
     from archsearch.results import open_run as open_run
     from archsearch.space import SearchSpace as SearchSpace
@@ -25,8 +26,9 @@ _HOMES = {
     "InputError": "errors",
     "SearchSpace": "space",
     "Study": "study",
-    "build": "network",
+    "build": "api",
     "load": "published",
+    "load_official": "checkpoints",
     "load_space": "space",
     "load_study": "study",
     "open_run": "results",
@@ -40,6 +42,7 @@ __all__ = [
     "__version__",
     "build",
     "load",
+    "load_official",
     "load_space",
     "load_study",
     "open_run",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from archsearch.architecture import Architecture, Resolution
+from archsearch.blocks.tokens import Tokens
 from archsearch.errors import InputError
 
 
@@ -47,6 +48,40 @@ class Network(nn.Module):
         return logits
 
 
+class Features(nn.Module):
+    """A network without its head, for dense tasks: (B, channels, H, W) to the map of every stage.
+
+    It shares the network's weights, under the same names. Where stages work on a row of tokens
+    (DeiT), the class token is left out and the others stand on their map again.
+
+    Attributes:
+        channels: channels of each map.
+        strides: pixels of the image for one of each map's, in either direction.
+    """
+
+    def __init__(self, network: Network, architecture: Architecture) -> None:
+        super().__init__()
+        self.stem, self.stages = network.stem, network.stages
+        self.channels = tuple(stage.width for stage in architecture.stages)
+        self.strides = tuple(_strides(architecture))
+        kinds = [isinstance(stage.downsample, Tokens) for stage in architecture.stages]
+        self._rows = tuple(any(kinds[: index + 1]) for index in range(len(kinds)))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return the map (B, channels, H / stride, W / stride) of every stage, rounded."""
+        maps = []
+        x = self.stem(x)
+        grid = x.shape[2:]
+        for stage, is_row in zip(self.stages, self._rows, strict=True):
+            x = stage(x)
+            if is_row:
+                maps.append(x[:, :, 1:, 0].reshape(*x.shape[:2], *grid))
+            else:
+                grid = x.shape[2:]
+                maps.append(x)
+        return maps
+
+
 def build(
     architecture: Architecture,
     classes: int = 1000,
@@ -75,6 +110,19 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Network(architecture, classes)
+
+
+def _strides(architecture: Architecture) -> Iterator[int]:
+    """How much smaller each stage's map is than the image.
+
+    Read off at a size beside which rounding vanishes: layers round the sizes of small images.
+    """
+    large = 1_000_000
+    height, _ = architecture.stem.out_size(large, large)
+    for stage in architecture.stages:
+        if stage.downsample is not None and not isinstance(stage.downsample, Tokens):
+            height, _ = stage.downsample.out_size(height, height)
+        yield round(large / height)
 
 
 def _shared_parameters(architecture: Architecture) -> Mapping[int, dict[str, nn.Parameter]]:

@@ -106,6 +106,26 @@ class RunResults:
         blocks = [self.architecture(number).blocks_in_short() for number in frame["number"]]
         return frame.assign(blocks=blocks)
 
+    def beside_published(self, front: pd.DataFrame) -> pd.DataFrame:
+        """A table as ``pareto`` gives it, with the published nets of the space below it.
+
+        Returns:
+            The columns of ``front``, and behind ``net`` whether it is a published one. Nets that
+            the run did not train have no ``number`` and only what is counted.
+        """
+        nets = self._published([name for name in front.columns if name in MEASURES])
+        tried = {t.architecture_id: t.number for t in self.records if t.state == "complete"}
+        below = [
+            {"number": tried.get(net.id), "blocks": net.blocks_in_short(), **row}
+            for row in nets[~nets["net"].isin(front["net"])].to_dict("records")
+            for net in [published.load(row["net"])]
+        ]
+        table = pd.DataFrame([*front.to_dict("records"), *below], columns=front.columns)
+        table["number"] = table["number"].astype("Int64")
+        table.insert(2, "published", table["net"].isin(published.names()))
+        table.attrs = dict(front.attrs)
+        return table
+
     def plot_pareto(
         self, x: str | None = None, y: str | None = None, ax: Axes | None = None
     ) -> Figure:

@@ -33,9 +33,13 @@ def count_members(tree: Tree) -> int:
                 total += behind(index + 1, before)
                 continue
             for width in values_of(stage.width):
-                inside = _stage(stage, before, width, repeat)
-                total += inside and inside * behind(index + 1, width)
+                downs = _downsamples(stage, before, width, repeat)
+                total += downs and downs * blocks(index, width) * behind(index + 1, width)
         return total
+
+    @cache
+    def blocks(index: int, width: int) -> int:
+        return prod(_group(group, width) for group in tree.stages[index].groups)
 
     stems = sum(
         behind(0, width) * _layers(tree.stem, Site(tree.channels, width or 1, 1, 1), _own_rule)
@@ -44,11 +48,10 @@ def count_members(tree: Tree) -> int:
     return len(values_of(tree.resolution)) * _any(tree.head) * stems
 
 
-def _stage(stage: StageNode, before: int | None, width: int, repeat: int) -> int:
-    """Points of one stage; a repeated one's downsampling layer must fit between its copies too."""
+def _downsamples(stage: StageNode, before: int | None, width: int, repeat: int) -> int:
+    """Beginnings of one stage; a repeated one's must fit between its copies too."""
     befores = [before, width] if repeat > 1 else [before]
-    down = sum(_downsample(option, befores, width) for option in stage.downsample.alternatives)
-    return down and down * prod(_group(group, width) for group in stage.groups)
+    return sum(_downsample(option, befores, width) for option in stage.downsample.alternatives)
 
 
 def _downsample(alternative: Alternative, befores: Sequence[int | None], width: int) -> int:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from archsearch.architecture import Architecture
 from archsearch.measures import MEASURES, Direction
-from archsearch.notation import quantity
+from archsearch.notation import UNKNOWN, quantity
 from archsearch.pareto import non_dominated
 from archsearch.spread import FOOTNOTE, spread
 from archsearch.trial import Measured, Trial
@@ -90,7 +90,7 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
         if name.endswith(("_spread", "_n")):
             continue
         if name not in MEASURES:
-            columns[name] = [str(value) for value in frame[name]]
+            columns[name] = [_said(value) for value in frame[name]]
             continue
         spreads = frame.get(f"{name}_spread", pd.Series(np.nan, frame.index))
         columns[name] = [
@@ -98,6 +98,12 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
             for value, s in zip(frame[name], spreads, strict=True)
         ]
     return pd.DataFrame(columns, dtype=str)
+
+
+def _said(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else ""
+    return UNKNOWN if value is pd.NA else str(value)
 
 
 def family(architecture: Architecture) -> str:

@@ -123,13 +123,21 @@ DEFAULTS: dict[str, Data] = {
     "ConvEncoder": {"kernel": 3, "position": False, "expand": 4.0, "norm": "layer"},
     "ConvStem": {"kernel": 3, "stride": 2, "activation": "silu"},
     "GnConv": {"order": 3, "kernel": 7, "scale": 0.3333333333333333, "expand": 4.0},
-    "Head": {"project": None, "activation": "silu", "bias": False, "norm": "layer"},
+    "Head": {
+        "project": None,
+        "activation": "silu",
+        "bias": False,
+        "norm": "layer",
+        "pool": "mean",
+        "eps": 1e-6,
+    },
     "InvertedResidual": {
         "kernel": 3,
         "expand": 4.0,
         "stride": 1,
         "activation": "silu",
         "position": False,
+        "squeeze": 0.0,
     },
     "MobileVit": {"heads": 4, "expand": 2.0, "patch": 2},
     "Pacc": {
@@ -151,8 +159,13 @@ DEFAULTS: dict[str, Data] = {
         "expand": 2.0,
         "fusion": "concat",
     },
-    "PatchStem": {"size": 4, "norm": "layer"},
+    "PatchMerge": {},
+    "PatchStem": {"size": 4, "norm": "layer", "eps": 1e-6},
+    "ResnetStem": {"kernel": 7},
     "Sdta": {"splits": 2, "heads": 4, "position": False, "expand": 4.0, "norm": "layer"},
+    "Swin": {"heads": 3, "window": 7, "shift": False, "expand": 4.0},
+    "Tokens": {},
+    "Vit": {"heads": 3, "expand": 4.0},
 }
 
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from fourier_macs import fourier_macs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_spaces import space_data, space_of
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from archsearch import published
 from archsearch.architecture import Architecture
 from archsearch.blocks.cmt import CmtBlock
-from archsearch.blocks.counting import fft2d
-from archsearch.blocks.gnconv import GnConv, order_widths
 from archsearch.blocks.layer import Cost
 from archsearch.cost import count
 from archsearch.documents import Document
@@ -29,7 +25,6 @@ from archsearch.network import Network, build
 from archsearch.space import architecture_of, load_space
 
 ROOT = Path(__file__).resolve().parents[1]
-COUNTS = ROOT.parent / "shared" / "reference" / "counts.csv"
 MOBILE = load_space(ROOT / "search_spaces" / "mobile.yaml")
 
 # Every kind of layer, small enough to run.
@@ -102,16 +97,6 @@ def net(*stages: Any, **rest: Any) -> Architecture:
     return architecture_of(Document("net", space_data(*stages, **rest)))
 
 
-def fourier_macs(architecture: Architecture) -> int:
-    """MACs of the global filters' Fourier transforms, which PyTorch does not count."""
-    macs = 0
-    for place in architecture.places():
-        if isinstance(place.layer, GnConv) and place.layer.kernel == "global":
-            filtered = sum(order_widths(place.site.channels, place.layer.order))
-            macs += fft2d(filtered // 2, place.site.height, place.site.width).macs
-    return macs
-
-
 def measured(architecture: Architecture, classes: int) -> Cost:
     """Numbers in the module, and half of the FLOPs that PyTorch sees in one image."""
     with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -135,26 +120,6 @@ def test_the_closed_form_counts_every_layer_exactly(seed: int, classes: int) -> 
     """So it is for layers outside the mobile space, odd sizes and other heads."""
     architecture = member(seed)
     assert count(architecture, classes) == measured(architecture, classes)
-
-
-@cache
-def reference_counts() -> dict[str, dict[str, str]]:
-    """Counts of the official nets, by name."""
-    with COUNTS.open() as file:
-        return {row["model"]: row for row in csv.DictReader(file)}
-
-
-@pytest.mark.parametrize("name", published.names())
-def test_published_nets_have_the_official_counts(name: str) -> None:
-    """Parameters and MACs are those counted in the official code."""
-    if not COUNTS.is_file():
-        pytest.skip(f"no reference counts: {COUNTS} is absent")
-    row = reference_counts()[name]
-    architecture = published.load(name).at(int(row["resolution"]))
-    assert count(architecture).params == int(row["params"])
-    assert count(architecture).macs - fourier_macs(architecture) == int(
-        row["macs_conv_matmul_exact"]
-    )
 
 
 @settings(max_examples=12, deadline=None)

@@ -24,8 +24,8 @@ def test_every_public_name_is_there(name: str) -> None:
 
 def test_the_names_are_the_ones_of_their_modules() -> None:
     """Not copies."""
+    from archsearch.api import build
     from archsearch.errors import InputError
-    from archsearch.network import build
     from archsearch.results import open_run
 
     assert archsearch.InputError is InputError

@@ -17,7 +17,10 @@ from archsearch.blocks.mobilevit import MobileVit
 from archsearch.blocks.pacc import Pacc
 from archsearch.blocks.pacc_frame import PaccFrame
 from archsearch.blocks.sdta import Sdta
-from archsearch.blocks.stems import CmtStem, ConvStem, PatchStem
+from archsearch.blocks.stems import CmtStem, ConvStem, PatchStem, ResnetStem
+from archsearch.blocks.swin import PatchMerge, Swin
+from archsearch.blocks.tokens import Tokens
+from archsearch.blocks.vit import Vit
 
 __all__ = ["BLOCKS", "DOWNSAMPLES", "STEMS", "Cost", "Head", "Layer", "Shape", "Site"]
 
@@ -36,12 +39,15 @@ BLOCKS = _by_kind(
     Pacc,
     PaccFrame,
     Sdta,
+    Swin,
+    Vit,
 )
 
 STEMS = _by_kind(
     CmtStem,
     ConvStem,
     PatchStem,
+    ResnetStem,
 )
 
 DOWNSAMPLES = _by_kind(
@@ -49,4 +55,6 @@ DOWNSAMPLES = _by_kind(
     CmtPatch,
     ConvDown,
     InvertedResidual,
+    PatchMerge,
+    Tokens,
 )

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from archsearch.blocks.counting import norm as norm_cost
 from archsearch.blocks.counting import pointwise
 from archsearch.blocks.layer import Cost
-from archsearch.blocks.norms import ACTIVATIONS, Activation
+from archsearch.blocks.leaves import Epsilon
+from archsearch.blocks.norms import ACTIVATIONS, Activation, LayerNorm2d
 
 
 class Classifier(nn.Module):
@@ -20,22 +21,25 @@ class Classifier(nn.Module):
         super().__init__()
         width = head.project or channels
         self.project = head.projection(channels) if head.project else nn.Identity()
-        self.map_norm = nn.BatchNorm2d(width) if head.norm == "batch" else nn.Identity()
-        self.norm = nn.LayerNorm(width, eps=1e-6) if head.norm == "layer" else nn.Identity()
+        self.map_norm = head.norm_of_map(width)
+        self.first = head.pool == "first"
+        self.norm = nn.LayerNorm(width, eps=head.eps) if head.norm == "layer" else nn.Identity()
         self.classify = nn.Linear(width, classes)
 
     def forward(self, features: Tensor) -> Tensor:
         """Project, pool, classify."""
-        pooled = self.map_norm(self.project(features)).mean((2, 3))
+        normed = self.map_norm(self.project(features))
+        pooled = normed[:, :, 0, 0] if self.first else normed.mean((2, 3))
         logits: Tensor = self.classify(self.norm(pooled))
         return logits
 
 
 class Head(BaseModel):
-    """Projection of the map, mean over its pixels, norm, linear classifier.
+    """Projection of the map, pooling of its pixels, norm, linear classifier.
 
     EdgeNeXt, HorNet and ConvNeXt: mean, layer norm, linear. CMT, ParC-Net and MobileNetV2: the map
-    is projected before the mean, without another norm. Dropout is left to the training recipe.
+    is projected before the mean, without another norm. Swin and DeiT: layer norm of each pixel,
+    then the mean or the class token. Dropout is left to the training recipe.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -46,8 +50,13 @@ class Head(BaseModel):
     """Of the projection."""
     bias: bool = False
     """Of the projection's convolution; CMT has one, ParC-Net and MobileNetV2 have none."""
-    norm: Literal["layer", "batch", "none"] = "layer"
-    """``"layer"`` after pooling; ``"batch"`` before it, as in EdgeNeXt's fast variant."""
+    norm: Literal["layer", "batch", "pixel", "none"] = "layer"
+    """``"layer"`` after pooling; ``"batch"`` before it, as in EdgeNeXt's fast variant; ``"pixel"``:
+    layer norm of each pixel before pooling, as in Swin and DeiT."""
+    pool: Literal["mean", "first"] = "mean"
+    """``"first"`` takes the map's first position: the class token, after ``tokens``."""
+    eps: Epsilon = 1e-6
+    """Of ``"layer"`` and ``"pixel"``; Swin has 1e-5."""
 
     def cost(self, channels: int, height: int, width: int, classes: int) -> Cost:
         """Closed-form cost on a map (channels, height, width)."""
@@ -63,6 +72,15 @@ class Head(BaseModel):
     def build(self, channels: int, classes: int) -> nn.Module:
         """Make the module: (B, channels, H, W) to (B, classes)."""
         return Classifier(self, channels, classes)
+
+    def norm_of_map(self, width: int) -> nn.Module:
+        """Make the norm that stands before pooling, if one does."""
+        match self.norm:
+            case "batch":
+                return nn.BatchNorm2d(width)
+            case "pixel":
+                return LayerNorm2d(width, self.eps)
+        return nn.Identity()
 
     def projection(self, channels: int) -> nn.Module:
         """Make the projection of the map."""

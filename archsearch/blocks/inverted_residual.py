@@ -1,11 +1,12 @@
-"""The inverted residual of MobileNetV2, with a circular variant from ParC-MobileNetV2."""
+"""The inverted residual of MobileNetV2, with the variants of EfficientNet and ParC-MobileNetV2."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from archsearch.blocks.counting import depthwise, norm, pointwise
@@ -22,6 +23,25 @@ def rounded(channels: float) -> int:
     """
     nearest = max(8, int(channels + 4) // 8 * 8)
     return nearest + 8 if nearest < 0.9 * channels else nearest
+
+
+class SqueezeExcitation(nn.Module):
+    """Each channel times a gate from all channels' means (arXiv 1709.01507), with SiLU inside.
+
+    (B, C, H, W) to (B, C, H, W).
+    """
+
+    def __init__(self, channels: int, squeezed: int) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, squeezed, 1)
+        self.activation = nn.SiLU()
+        self.expand = nn.Conv2d(squeezed, channels, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Weigh the channels."""
+        means = features.mean((2, 3), keepdim=True)
+        gate: Tensor = self.expand(self.activation(self.reduce(means))).sigmoid()
+        return features * gate
 
 
 class InvertedResidualBlock(nn.Module):
@@ -43,7 +63,8 @@ class InvertedResidual(Layer):
 
     1x1 BN act, depthwise kxk BN act, 1x1 BN; plus the input at stride 1 and equal channels. With
     ``expand: 1`` the first part is left out. ``kernel: global`` is ParC-MobileNetV2: ParC-H and
-    ParC-W on half the hidden channels each, in place of the depthwise convolution.
+    ParC-W on half the hidden channels each, in place of the depthwise convolution. ``squeeze`` is
+    EfficientNet (arXiv 1905.11946): squeeze-and-excitation before the last 1x1.
     """
 
     kind: ClassVar[str] = "inverted_residual"
@@ -55,6 +76,8 @@ class InvertedResidual(Layer):
     activation: Literal["silu", "relu6", "hardswish"] = "silu"
     position: bool = False
     """Position embeddings; with kernel: global only."""
+    squeeze: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Squeezed channels by channels that come in, rounded, one at least; 0: no excitation."""
 
     def problem(self, site: Site) -> str | None:
         """Say why this layer cannot stand at ``site``, or None."""
@@ -68,7 +91,7 @@ class InvertedResidual(Layer):
         """Closed-form cost at ``site``."""
         hidden, out_height, out_width = self._hidden(site), *self.out_size(site.height, site.width)
         pixels = out_height * out_width
-        total = self._spatial_cost(site, pixels) + norm(hidden)
+        total = self._spatial_cost(site, pixels) + norm(hidden) + self._squeeze_cost(site)
         total += pointwise(hidden, site.channels, pixels, bias=False) + norm(site.channels)
         if self.expand == 1:
             return total
@@ -86,6 +109,8 @@ class InvertedResidual(Layer):
         parts["spatial"] = self._spatial(site)
         parts["spatial_norm"] = nn.BatchNorm2d(hidden)
         parts["spatial_activation"] = activation()
+        if self.squeeze:
+            parts["squeeze"] = SqueezeExcitation(hidden, self._squeezed(site))
         parts["project"] = nn.Conv2d(hidden, site.channels, 1, bias=False)
         parts["project_norm"] = nn.BatchNorm2d(site.channels)
         residual = self.stride == 1 and site.in_channels == site.channels
@@ -93,6 +118,15 @@ class InvertedResidual(Layer):
 
     def _hidden(self, site: Site) -> int:
         return site.in_channels if self.expand == 1 else rounded(site.in_channels * self.expand)
+
+    def _squeezed(self, site: Site) -> int:
+        return max(1, round(site.in_channels * self.squeeze))
+
+    def _squeeze_cost(self, site: Site) -> Cost:
+        if not self.squeeze:
+            return Cost()
+        hidden, squeezed = self._hidden(site), self._squeezed(site)
+        return pointwise(hidden, squeezed, 1) + pointwise(squeezed, hidden, 1)
 
     def _spatial_cost(self, site: Site, pixels: int) -> Cost:
         hidden = self._hidden(site)

@@ -18,6 +18,7 @@ def _odd(kernel: int) -> int:
 
 OddKernel = Annotated[int, Field(ge=1), AfterValidator(_odd)]
 Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Epsilon = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 def hidden_channels(channels: int, ratio: float) -> int:

@@ -10,55 +10,16 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archsearch.blocks.counting import conv2d, matmul, norm, pointwise
+from archsearch.blocks.counting import conv2d, norm, pointwise
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels, residual_problem
+from archsearch.blocks.transformer import (
+    TransformerLayer,
+    attention_cost,
+    feed_forward_cost,
+)
 
 Positive = Annotated[int, Field(ge=1)]
-
-
-class Attention(nn.Module):
-    """Multi-head self-attention over tokens, ``softmax(q k^T / sqrt(d / heads)) v``.
-
-    Written as plain products: PyTorch's FLOP counter does not see the fused kernel on a CPU.
-    """
-
-    def __init__(self, channels: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(channels, 3 * channels)
-        self.project = nn.Linear(channels, channels)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Map (B, N, C) to the same shape."""
-        batch, count, channels = tokens.shape
-        qkv = self.qkv(tokens).reshape(batch, count, 3, self.heads, channels // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        scores = q @ k.transpose(-2, -1) * (channels // self.heads) ** -0.5
-        mixed = (scores.softmax(dim=-1) @ v).transpose(1, 2).reshape(batch, count, channels)
-        projected: Tensor = self.project(mixed)
-        return projected
-
-
-class TransformerLayer(nn.Module):
-    """Pre-norm transformer layer: attention, then a feed-forward part with SiLU."""
-
-    def __init__(self, channels: int, heads: int, hidden: int) -> None:
-        super().__init__()
-        self.attention_norm = nn.LayerNorm(channels)
-        self.attention = Attention(channels, heads)
-        self.feed_forward = nn.Sequential(
-            nn.LayerNorm(channels),
-            nn.Linear(channels, hidden),
-            nn.SiLU(),
-            nn.Linear(hidden, channels),
-        )
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Map (B, N, C) to the same shape."""
-        attended: Tensor = tokens + self.attention(self.attention_norm(tokens))
-        fed: Tensor = attended + self.feed_forward(attended)
-        return fed
 
 
 class MobileVitBlock(nn.Module):
@@ -182,14 +143,10 @@ class MobileVit(Layer):
         return total + conv_norm_cost(2 * channels, channels, 3, pixels)
 
     def _layer_cost(self, site: Site) -> Cost:
-        inner, hidden, places = self.inner, self._hidden(), self.patch**2
         pixels = padded(site.height, self.patch) * padded(site.width, self.patch)
-        tokens, per_head, batch = pixels // places, inner // self.heads, places * self.heads
-        scores = matmul(tokens, per_head, tokens, batch=batch)
-        values = matmul(tokens, tokens, per_head, batch=batch)
-        linears = pointwise(inner, 3 * inner, pixels) + pointwise(inner, inner, pixels)
-        linears += pointwise(inner, hidden, pixels) + pointwise(hidden, inner, pixels)
-        return linears + scores + values + norm(inner) + norm(inner)
+        places = self.patch**2
+        attention = attention_cost(self.inner, self.heads, pixels // places, places)
+        return attention + feed_forward_cost(self.inner, self._hidden(), pixels)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to the same shape."""

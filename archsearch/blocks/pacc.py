@@ -50,19 +50,24 @@ def circular_conv(x: Tensor, weight: Tensor, bias: Tensor | None, axis: Axis) ->
     return F.conv2d(wrapped, _laid_along(weight, axis), bias, groups=groups)
 
 
-def generated(meta: Tensor, length: int, generation: Generation) -> Tensor:
+def generated(meta: Tensor, length: int, generation: Generation, axis: Axis = "width") -> Tensor:
     """Make values of ``length`` from meta values (..., K), for a map of another size.
 
     ``"interpolate"`` is linear with the end points kept (align_corners); ``"crop"`` takes the
-    first values, and interpolates where there are fewer than asked for.
+    first values, and interpolates where there are fewer than asked for. ``axis`` is where the
+    values lie; it changes the last bit alone.
     """
     given = meta.shape[-1]
     if length == given:
         return meta
     if generation == "crop" and length < given:
         return meta[..., :length]
-    rows = meta.reshape(1, -1, given)
-    resized = F.interpolate(rows, size=length, mode="linear", align_corners=True)
+    # Laid out as in the official code: torch rounds differently for each layout, and a deep net
+    # makes of that more than our tolerance (ParC-Net-S at 320x320).
+    laid = _laid_along(meta, axis)
+    size = (length, 1) if axis == "height" else (1, length)
+    maps = laid.reshape(-1, *laid.shape[-3:])
+    resized = F.interpolate(maps, size=size, mode="bilinear", align_corners=True)
     return resized.reshape(*meta.shape[:-1], length)
 
 
@@ -113,7 +118,7 @@ class CircularConv(nn.Module):
         """Map (B, C, H, W) to the same shape, at any size."""
         length = x.shape[_dim(self.axis)]
         taps = length if self.stretch else min(self.weight.shape[-1], length)
-        weight = generated(self.weight, taps, self.generation)
+        weight = generated(self.weight, taps, self.generation, self.axis)
         return circular_conv(x, weight, self.bias, self.axis)
 
 
@@ -137,7 +142,7 @@ class PositionEmbedding(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape, at any size."""
-        pe = generated(self.pe, x.shape[_dim(self.axis)], self.generation)
+        pe = generated(self.pe, x.shape[_dim(self.axis)], self.generation, self.axis)
         return x + _laid_along(pe, self.axis)
 
 

@@ -11,23 +11,29 @@ from torch import nn
 from archsearch.blocks.counting import conv2d
 from archsearch.blocks.counting import norm as norm_cost
 from archsearch.blocks.layer import Cost, Layer, Site
-from archsearch.blocks.leaves import OddKernel
-from archsearch.blocks.norms import ACTIVATIONS, NORMS, Activation, Norm
+from archsearch.blocks.leaves import Epsilon, OddKernel
+from archsearch.blocks.norms import ACTIVATIONS, Activation, LayerNorm2d
 from archsearch.blocks.patches import PatchConv, patches
+
+_LAYER_NORM_EPS = 1e-6
 
 
 class PatchStem(Layer):
-    """Convolution whose stride is its kernel, then norm: EdgeNeXt, HorNet, ConvNeXt."""
+    """Convolution whose stride is its kernel, then norm: EdgeNeXt, HorNet, ConvNeXt, Swin, DeiT."""
 
     kind: ClassVar[str] = "patch"
 
     size: Annotated[int, Field(ge=1)] = 4
-    norm: Norm = "layer"
-    """``"batch"``: as EdgeNeXt's fast variant, where the convolution has no bias."""
+    norm: Literal["layer", "batch", "none"] = "layer"
+    """``"batch"``: as EdgeNeXt's fast variant, where the convolution has no bias; DeiT has none."""
+    eps: Epsilon = _LAYER_NORM_EPS
+    """Of a layer norm; Swin has 1e-5."""
 
     def problem(self, site: Site) -> str | None:  # noqa: ARG002
-        """It can stand anywhere."""
-        return None
+        """Say why this layer cannot stand at ``site``, or None."""
+        if self.norm == "layer" or self.eps == _LAYER_NORM_EPS:
+            return None
+        return f"eps is of norm: layer, not of norm: {self.norm}; leave it out"
 
     def out_size(self, height: int, width: int) -> tuple[int, int]:
         """Size of the output map for an input map of this size."""
@@ -37,16 +43,21 @@ class PatchStem(Layer):
         """Closed-form cost at ``site``."""
         height, width = self.out_size(site.height, site.width)
         conv = conv2d(site.in_channels, site.channels, self.size, height * width, bias=self._bias)
-        return conv + norm_cost(site.channels)
+        return conv if self.norm == "none" else conv + norm_cost(site.channels)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
         conv = PatchConv(site.in_channels, site.channels, self.size, bias=self._bias)
-        return nn.Sequential(conv, NORMS[self.norm](site.channels))
+        match self.norm:
+            case "layer":
+                return nn.Sequential(conv, LayerNorm2d(site.channels, self.eps))
+            case "batch":
+                return nn.Sequential(conv, nn.BatchNorm2d(site.channels))
+        return nn.Sequential(conv)
 
     @property
     def _bias(self) -> bool:
-        return self.norm == "layer"
+        return self.norm != "batch"
 
 
 class ConvStem(Layer):
@@ -83,6 +94,37 @@ class ConvStem(Layer):
             bias=False,
         )
         return nn.Sequential(conv, nn.BatchNorm2d(site.channels), ACTIVATIONS[self.activation]())
+
+
+class ResnetStem(Layer):
+    """ResNet's stem (arXiv 1512.03385): convolution without bias, BN, ReLU, 3x3 max pooling.
+
+    Convolution and pooling have stride 2 each.
+    """
+
+    kind: ClassVar[str] = "resnet_stem"
+
+    kernel: OddKernel = 7
+
+    def problem(self, site: Site) -> str | None:  # noqa: ARG002
+        """It can stand anywhere."""
+        return None
+
+    def out_size(self, height: int, width: int) -> tuple[int, int]:
+        """Size of the output map for an input map of this size: twice halved and rounded up."""
+        return -(-height // 4), -(-width // 4)
+
+    def cost(self, site: Site) -> Cost:
+        """Closed-form cost at ``site``."""
+        return self._conv().cost(site)
+
+    def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:
+        """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
+        conv, norm, activation = self._conv().build(site, shared).children()
+        return nn.Sequential(conv, norm, activation, nn.MaxPool2d(3, stride=2, padding=1))
+
+    def _conv(self) -> ConvStem:
+        return ConvStem(kernel=self.kernel, activation="relu")
 
 
 class CmtStem(Layer):

@@ -10,6 +10,8 @@ from typer.core import TyperGroup
 
 from archsearch.errors import InputError
 
+NOT_A_MEMBER = 1
+"""The answer no."""
 INPUT_ERROR = 2
 INTERRUPTED = 130
 """What shells report of a process that SIGINT ended."""

@@ -11,7 +11,11 @@ import typer
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_LEFT = ("net", "blocks", "leaf", "values", "run", "state", "best", "limit", "")
+_LEFT = (
+    "net", "blocks", "leaf", "values", "run", "state", "best", "limit", "", "stage", "layer",
+    "variant", "recipe", "dataset", "source", "latency_device", "paper", "study", "setting",
+    "finding", "status",
+)  # fmt: skip
 
 
 def print_table(frame: DataFrame, footnote: str | None = None) -> None:

@@ -33,6 +33,9 @@ def pareto(
         str | None,
         typer.Option(metavar="A,B,...", help="Measures of the front (default: the study's)."),
     ] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Add the published nets of the space, marked.")
+    ] = False,
     csv: Target = None,
     json: Target = None,
     plot: Target = None,
@@ -50,6 +53,9 @@ def pareto(
         y, x = names
     x, y = results.axes(x, y) if x or y else (x, y)
     front = results.pareto(names or ([y, x] if x and y else None))
+    empty = front.empty
+    if published:
+        front = results.beside_published(front)
     if csv is not None:
         write(csv, front.to_csv(index=False))
     if json is not None:
@@ -58,7 +64,7 @@ def pareto(
         write(plot, _drawn(results, x, y, plot))
     if csv is json is plot is None:
         print_table(readable(front), front.attrs["footnote"])
-        if front.empty:
+        if empty:
             typer.echo("no trial was completed, so there is no front yet")
 
 

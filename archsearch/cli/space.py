@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from archsearch.cli.exits import NOT_A_MEMBER
+from archsearch.cli.nets import NetText
 from archsearch.cli.output import print_rows, print_table
 
 if TYPE_CHECKING:
@@ -45,6 +47,27 @@ def describe(
     _print_costs(census)
     if asked:
         _print_limits(asked, census)
+
+
+@app.command()
+def contains(file: SpaceFile, net: NetText) -> None:
+    """Say whether a net is a member of a space: with its choices (exit 0), or why not (exit 1)."""
+    import pandas as pd
+
+    from archsearch.lookup import find_net
+    from archsearch.space import NotAMember, load_space
+
+    space, architecture = load_space(file), find_net(net).architecture
+    name = architecture.name or architecture.id
+    try:
+        choices = space.encode(architecture)
+    except NotAMember as misfit:
+        typer.echo(f"no: {name} is not in {space.name}; {misfit}")
+        raise typer.Exit(NOT_A_MEMBER) from None
+    typer.echo(f"yes: {name} is in {space.name}")
+    rows = [{"leaf": path, "values": _label(label)} for path, label in choices.items()]
+    if rows:
+        print_table(pd.DataFrame(rows))
 
 
 @app.command()

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 
 from archsearch.architecture import Architecture
 from archsearch.documents import read
 from archsearch.errors import InputError, nearest
 from archsearch.space import architecture_of
+
+# PaCC and ParC are one operation under two titles of one paper.
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {f"paccnet_{size}": f"parcnet_{size}" for size in ("xs", "s", "h")}
+)
+"""Other names of published nets."""
 
 
 def names() -> tuple[str, ...]:
@@ -22,11 +30,12 @@ def names() -> tuple[str, ...]:
 
 @cache
 def load(name: str) -> Architecture:
-    """Load a published net.
+    """Load a published net, by its name or by one of ``ALIASES``.
 
     Raises:
         InputError: no net has this name; the message names the nearest.
     """
-    if name not in names():
-        raise InputError(f"unknown net {name!r}; {nearest(name, names())}")
-    return architecture_of(read(Path(str(files(__name__) / f"{name}.yaml"))))
+    file = ALIASES.get(name, name)
+    if file not in names():
+        raise InputError(f"unknown net {name!r}; {nearest(name, [*names(), *ALIASES])}")
+    return architecture_of(read(Path(str(files(__name__) / f"{file}.yaml"))))

@@ -23,9 +23,11 @@ from layer_checks import (
 from pydantic import ValidationError
 from torch import nn
 
+from archsearch import published
 from archsearch.blocks.counting import conv2d, norm, pointwise
 from archsearch.blocks.inverted_residual import InvertedResidual, rounded
 from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.cost import count as cost_of
 
 SITE = Site(8, 8, 7, 9)
 WIDER = Site(8, 12, 7, 9)
@@ -37,6 +39,7 @@ LAYERS = (
     (InvertedResidual(kernel=1), WIDER),
     (InvertedResidual(kernel="global", position=True), SITE),
     (InvertedResidual(kernel="global", expand=1.0), WIDER),
+    (InvertedResidual(kernel=5, expand=6.0, squeeze=0.25), SITE),
 )
 NAMES = {
     "path.expand": "block.exp_1x1.block.conv",
@@ -149,6 +152,27 @@ def test_whole_mobilenets_cost_what_the_official_code_costs(
     total += conv2d(3, 32, 3, 112 * 112, bias=False) + norm(32)
     total += pointwise(site.channels, 1280, site.height * site.width, bias=False) + norm(1280)
     assert total + pointwise(1280, 1000, 1) == Cost(params, macs)
+
+
+def test_efficientnet_b0_costs_what_its_paper_says() -> None:
+    """5.3 M parameters and 0.39 G multiply-accumulates (Table 2 of arXiv 1905.11946)."""
+    cost = cost_of(published.load("efficientnet_b0"))
+    assert round(cost.params / 1e6, 1) == 5.3
+    assert round(cost.macs / 1e9, 2) == 0.39
+
+
+def test_excitation_is_its_formula() -> None:
+    """Each channel by sigmoid(W2 silu(W1 mean + b1) + b2), where the block's 8 inputs give 2."""
+    module = made(InvertedResidual(expand=6.0, squeeze=0.25), SITE).get_submodule("path.squeeze")
+    x = noise(2, 48, 3, 5)
+    (w1, b1), (w2, b2) = (
+        (module.get_parameter(f"{name}.weight")[:, :, 0, 0], module.get_parameter(f"{name}.bias"))
+        for name in ("reduce", "expand")
+    )
+    assert w1.shape == (2, 48)
+    squeezed = x.mean((2, 3)) @ w1.T + b1
+    gate = (squeezed * squeezed.sigmoid() @ w2.T + b2).sigmoid()
+    torch.testing.assert_close(module(x), x * gate[:, :, None, None])
 
 
 @given(st.floats(1, 5000))

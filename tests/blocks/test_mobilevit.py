@@ -26,7 +26,8 @@ from torch.nn import functional as F
 from archsearch.blocks.counting import conv2d, norm, pointwise
 from archsearch.blocks.inverted_residual import InvertedResidual
 from archsearch.blocks.layer import Cost, Layer, Site
-from archsearch.blocks.mobilevit import Attention, MobileVit, fold, padded, unfold
+from archsearch.blocks.mobilevit import MobileVit, fold, padded, unfold
+from archsearch.blocks.transformer import Attention
 
 SITE = Site(8, 8, 8, 6)
 LAYERS = (

@@ -65,6 +65,12 @@ def test_stems_give_the_official_numbers(
     golden.check(golden.run_with_outputs(module, x, [])[""], stats)
 
 
+def test_an_eps_without_a_layer_norm_is_refused() -> None:
+    """It would say nothing, and one net would have two ids."""
+    problem = PatchStem(norm="none", eps=1e-5).problem(Site(3, 8, 8, 8))
+    assert problem == "eps is of norm: layer, not of norm: none; leave it out"
+
+
 def test_cmt_patch_gives_the_official_numbers() -> None:
     """The patch embedding, with its own eps, agrees with CMT's code."""
     recorded = golden.load("blocks/cmt_patch_embed_32to64")
@@ -237,6 +243,9 @@ HEADS = [
     Head(project=7, activation="relu6", norm="none"),
     Head(project=7, bias=True, norm="layer"),
     Head(project=7, norm="batch"),
+    Head(norm="pixel", eps=1e-5),
+    Head(norm="pixel", pool="first"),
+    Head(project=7, pool="first"),
 ]
 
 
@@ -272,7 +281,7 @@ def test_the_activation_stands_before_the_mean() -> None:
 
 @pytest.mark.parametrize(
     ("leaves", "message"),
-    [({"project": 0}, "greater than or equal to 1"), ({"pool": "max"}, "Extra inputs")],
+    [({"project": 0}, "greater than or equal to 1"), ({"pooling": "max"}, "Extra inputs")],
 )
 def test_a_head_refuses_what_it_does_not_know(leaves: dict[str, Any], message: str) -> None:
     """Leaves are strict."""

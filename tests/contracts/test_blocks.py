@@ -26,7 +26,10 @@ from archsearch.blocks.mobilevit import MobileVit
 from archsearch.blocks.pacc import Pacc
 from archsearch.blocks.pacc_frame import PaccFrame
 from archsearch.blocks.sdta import Sdta
-from archsearch.blocks.stems import CmtStem, ConvStem, PatchStem
+from archsearch.blocks.stems import CmtStem, ConvStem, PatchStem, ResnetStem
+from archsearch.blocks.swin import PatchMerge, Swin
+from archsearch.blocks.tokens import Tokens
+from archsearch.blocks.vit import Vit
 
 TABLES = {"BLOCKS": BLOCKS, "STEMS": STEMS, "DOWNSAMPLES": DOWNSAMPLES}
 IN_CHANNELS = {"BLOCKS": 16, "STEMS": 3, "DOWNSAMPLES": 12}
@@ -77,8 +80,9 @@ SETTINGS: Mapping[type[Layer], tuple[Layer, ...]] = {
         InvertedResidual(),
         InvertedResidual(kernel=5, expand=1.0, activation="relu6"),
         InvertedResidual(stride=2, expand=2.5, activation="hardswish"),
+        InvertedResidual(expand=1.0, squeeze=0.01),
         InvertedResidual(kernel="global"),
-        InvertedResidual(kernel="global", position=True),
+        InvertedResidual(kernel="global", position=True, squeeze=0.25),
     ),
     MobileVit: (
         MobileVit(inner=8, depth=1, heads=2, expand=1.5, patch=3),
@@ -95,9 +99,16 @@ SETTINGS: Mapping[type[Layer], tuple[Layer, ...]] = {
         PaccFrame(inner=20, depth=1, fusion="add"),
         PaccFrame(inner=24, depth=2),
     ),
+    PatchMerge: (PatchMerge(),),
     PatchStem: (
         PatchStem(),
         PatchStem(size=3, norm="batch"),
+        PatchStem(size=2, norm="none"),
+        PatchStem(eps=1e-5),
+    ),
+    ResnetStem: (
+        ResnetStem(kernel=3),
+        ResnetStem(),
     ),
     Sdta: (
         Sdta(),
@@ -105,19 +116,37 @@ SETTINGS: Mapping[type[Layer], tuple[Layer, ...]] = {
         Sdta(splits=3, heads=8, norm="batch", position=True),
         Sdta(splits=6, position=True),
     ),
+    Swin: (
+        Swin(heads=1),
+        Swin(heads=4, window=2, expand=1.5),
+        Swin(heads=2, window=3, shift=True),
+    ),
+    Tokens: (Tokens(),),
+    Vit: (
+        Vit(heads=1, expand=1.3),
+        Vit(heads=4),
+    ),
 }
+
+KEEPING = {"tokens"}  # downsampling layers that keep the channels
+
+
+def in_channels_of(table: str, kind: str) -> int:
+    """Channels that a layer gets to make ``CHANNELS`` of them."""
+    return CHANNELS if kind in KEEPING else IN_CHANNELS[table]
+
 
 ENTRIES = [
     pytest.param(table, kind, id=f"{table}-{kind}") for table in TABLES for kind in TABLES[table]
 ]
 CASES = [
-    pytest.param(layer, IN_CHANNELS[table], id=f"{table}-{layer!r}")
+    pytest.param(layer, in_channels_of(table, kind), id=f"{table}-{layer!r}")
     for table, layers in TABLES.items()
     for kind in layers
     for layer in SETTINGS.get(layers[kind], ())
 ]
 EXPORTS = [
-    pytest.param(SETTINGS[layers[kind]][-1], IN_CHANNELS[table], id=f"{table}-{kind}")
+    pytest.param(SETTINGS[layers[kind]][-1], in_channels_of(table, kind), id=f"{table}-{kind}")
     for table, layers in TABLES.items()
     for kind in layers
     if layers[kind] in SETTINGS

@@ -1,0 +1,98 @@
+"""Pre-norm transformer layers over tokens, as ViT, Swin and MobileViT have them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from archsearch.blocks.counting import matmul, pointwise
+from archsearch.blocks.counting import norm as norm_cost
+from archsearch.blocks.layer import Cost, Site
+from archsearch.blocks.leaves import residual_problem
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over tokens, ``softmax(q k^T / sqrt(d / heads) + bias) v``.
+
+    Written as plain products: PyTorch's FLOP counter does not see the fused kernel on a CPU.
+    """
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.project = nn.Linear(channels, channels)
+
+    def forward(self, tokens: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Map (..., N, C) to the same shape; ``bias`` (..., heads, N, N) is added to the scores."""
+        *leading, count, channels = tokens.shape
+        qkv = self.qkv(tokens).reshape(*leading, count, 3, self.heads, channels // self.heads)
+        q, k, v = (part.transpose(-3, -2) for part in qkv.unbind(-3))
+        scores = q @ k.transpose(-2, -1) * (channels // self.heads) ** -0.5
+        if bias is not None:
+            scores = scores + bias
+        mixed = (scores.softmax(dim=-1) @ v).transpose(-3, -2).reshape(tokens.shape)
+        projected: Tensor = self.project(mixed)
+        return projected
+
+
+class TransformerLayer(nn.Module):
+    """Pre-norm transformer layer: attention, then a feed-forward part."""
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        hidden: int,
+        *,
+        activation: type[nn.Module] = nn.SiLU,
+        eps: float = 1e-5,
+    ) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(channels, eps=eps)
+        self.attention = Attention(channels, heads)
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(channels, eps=eps),
+            nn.Linear(channels, hidden),
+            activation(),
+            nn.Linear(hidden, channels),
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map (B, N, C) to the same shape."""
+        attended: Tensor = tokens + self.attention(self.attention_norm(tokens))
+        fed: Tensor = attended + self.feed_forward(attended)
+        return fed
+
+
+def attention_cost(channels: int, heads: int, tokens: int, sequences: int = 1) -> Cost:
+    """Cost of an ``Attention`` over ``sequences`` of ``tokens`` each, and of the norm before it."""
+    per_head, batch = channels // heads, sequences * heads
+    scores = matmul(tokens, per_head, tokens, batch=batch)
+    values = matmul(tokens, tokens, per_head, batch=batch)
+    qkv = pointwise(channels, 3 * channels, sequences * tokens)
+    project = pointwise(channels, channels, sequences * tokens)
+    return norm_cost(channels) + qkv + scores + values + project
+
+
+def feed_forward_cost(channels: int, hidden: int, tokens: int) -> Cost:
+    """Cost of a ``TransformerLayer``'s feed-forward part and of its norm."""
+    expand, contract = pointwise(channels, hidden, tokens), pointwise(hidden, channels, tokens)
+    return norm_cost(channels) + expand + contract
+
+
+def heads_problem(site: Site, heads: int) -> str | None:
+    """Say why attention with ``heads`` cannot stand in a residual block at ``site``, or None."""
+    if site.channels % heads:
+        return f"{site.channels} channels do not divide by heads: {heads}; change one of them"
+    return residual_problem(site)
+
+
+def map_of(tokens: Tensor, size: tuple[int, int]) -> Tensor:
+    """Lay tokens (B, H W, C) out as a map (B, C, H, W), row by row."""
+    return tokens.transpose(1, 2).reshape(len(tokens), tokens.shape[-1], *size)
+
+
+def tokens_of(features: Tensor) -> Tensor:
+    """Undo ``map_of``: (B, C, H, W) to (B, H W, C)."""
+    return torch.flatten(features, 2).transpose(1, 2)

@@ -1,0 +1,145 @@
+"""``archsearch describe`` and ``published``: single nets, and what is published about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from archsearch.cli.output import print_rows, print_table
+from archsearch.notation import UNKNOWN
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from archsearch.description import Description
+
+_COUNTED = ("counted_params_m", "counted_gmacs")
+_ABSENT = {"recipe": "", "finding": "", **dict.fromkeys(_COUNTED, UNKNOWN)}
+"""What stands where there is no value and none was looked for in a source."""
+
+NetText = Annotated[
+    str,
+    typer.Argument(metavar="NET", help="Published name, architecture file, or RUN:TRIAL."),
+]
+
+
+def describe(
+    net: NetText,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, every layer on its own.")
+    ] = False,
+) -> None:
+    """Print a net stage by stage: layers, output sizes, params, MACs.
+
+    A trial is counted with the classes of its study, any other net with 1000.
+    """
+    from archsearch.description import describe as described
+    from archsearch.lookup import find_net
+    from archsearch.published_numbers import standing
+
+    architecture, classes = find_net(net)
+    description = described(architecture, classes)
+    if json:
+        import json as encoder
+
+        typer.echo(encoder.dumps(description.to_data(), indent=2))
+        return
+    _print_description(description, classes)
+    print_rows(standing(architecture))
+
+
+def published(
+    net: Annotated[
+        str | None, typer.Option("--table", metavar="NET", help="All that is stated about one net.")
+    ] = None,
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="The papers' ablations instead.")
+    ] = False,
+) -> None:
+    """Print what papers state about the published nets, beside what is counted here."""
+    from archsearch.errors import InputError
+    from archsearch.published_numbers import (
+        published_ablations,
+        published_summary,
+        published_table,
+    )
+
+    if net and ablations:
+        raise InputError("--table and --ablations exclude each other; give one of them")
+    if ablations:
+        columns = ["paper", "study", "setting", "top1", "delta_top1", "finding", "status", "source"]
+        print_table(_said(published_ablations()[columns]))
+        return
+    frame = published_table(net) if net else published_summary()
+    if frame.empty:
+        typer.echo(f"{net}: no published number was found")
+        return
+    print_table(_stated_and_counted(frame, one_net=net is not None))
+    _print_discrepancies(list(dict.fromkeys(frame["net"])))
+
+
+def _print_description(description: Description, classes: int) -> None:
+    import pandas as pd
+
+    from archsearch.notation import engineering
+
+    size = description.resolution
+    print_rows(
+        {
+            "net": description.name or "without a name",
+            "id": description.id,
+            "resolution": str(size) if isinstance(size, int) else "{} x {}".format(*size),
+            "classes": str(classes),
+        }
+    )
+    total = ("total", "", "", description.params, description.macs)
+    print_table(
+        pd.DataFrame(
+            {
+                "stage": stage,
+                "layer": layer,
+                "output": size,
+                "params": engineering(params),
+                "macs": engineering(macs),
+            }
+            for stage, layer, size, params, macs in [*description.rows(), total]
+        )
+    )
+
+
+def _stated_and_counted(frame: DataFrame, *, one_net: bool) -> DataFrame:
+    """The columns that people compare, stated before counted."""
+    about = ["variant", "recipe", "dataset", "resolution"] if one_net else ["net", "resolution"]
+    numbers = ["top1", "params_m", "counted_params_m", "gmacs", "counted_gmacs"]
+    return _said(frame[[*about, *numbers, "latency_ms", "latency_device", "source"]])
+
+
+def _said(frame: DataFrame) -> DataFrame:
+    """A table as text; what was not found says so."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {name: [_text(str(name), value) for value in frame[name]] for name in frame.columns}
+    )
+
+
+def _text(column: str, value: Any) -> str:
+    import pandas as pd
+
+    if pd.isna(value):
+        return _ABSENT.get(column, "not found")
+    if column in _COUNTED:
+        return f"{value:.3f}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _print_discrepancies(nets: list[str]) -> None:
+    from archsearch.published_numbers import discrepancies
+
+    told = {
+        f"{net}, {quantity}": text for net in nets for quantity, text in discrepancies(net).items()
+    }
+    if told:
+        typer.echo("Where stated and counted numbers differ:")
+        print_rows(told)
