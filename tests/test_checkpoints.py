@@ -335,12 +335,6 @@ def test_a_broken_safetensors_file_is_an_error(content: bytes, tmp_path: Path) -
         read_safetensors(path)
 
 
-def test_a_type_that_safetensors_does_not_have_is_an_error(tmp_path: Path) -> None:
-    """Named with its tensor."""
-    with pytest.raises(InputError, match=r"a: torch.complex64 has no place"):
-        save_safetensors({"a": torch.zeros(1, dtype=torch.complex64)}, tmp_path / "x")
-
-
 def test_the_command_writes_weights_that_our_net_loads(tmp_path: Path) -> None:
     """From an official checkpoint to safetensors under our names."""
     path = saved(tmp_path, {"model": official(NET)})

@@ -1,36 +1,18 @@
-"""Safetensors files: a JSON table of names, types, shapes and places, then the bare numbers.
+"""Safetensors files: names, types, shapes and bare numbers, and no place for code.
 
-The format (huggingface.co/docs/safetensors) cannot hold code: 8 bytes with the length of the table
-(little-endian), the table, and the tensors one after the other, each in C order.
+Read and written by the format's own library; only its errors are put into our words.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from math import prod
 from pathlib import Path
-from typing import Any
 
-import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from archsearch.errors import InputError
-
-_MOST_TABLE_BYTES = 100_000_000  # the limit of the reference implementation
-_TYPES = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
-}
-_NAMES = {dtype: name for name, dtype in _TYPES.items()}
 
 
 def save_safetensors(
@@ -38,27 +20,10 @@ def save_safetensors(
 ) -> None:
     """Write tensors, and notes about them, as a safetensors file.
 
-    Raises:
-        InputError: a tensor's type is none that the format has.
+    A tensor that stands under several names (CMT's table) is written once for each.
     """
-    table: dict[str, Any] = {"__metadata__": dict(notes)} if notes else {}
-    parts: list[bytes] = []
-    end = 0
-    # Wide types first, as the reference does: every tensor is then aligned to its own type.
-    for name, tensor in sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0])):
-        if tensor.dtype not in _NAMES:
-            raise InputError(f"{name}: {tensor.dtype} has no place in safetensors; convert it")
-        data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-        begin, end = end, end + len(data)
-        table[name] = {
-            "dtype": _NAMES[tensor.dtype],
-            "shape": list(tensor.shape),
-            "data_offsets": [begin, end],
-        }
-        parts.append(data)
-    header = json.dumps(table, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
-    path.write_bytes(b"".join([len(header).to_bytes(8, "little"), header, *parts]))
+    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    path.write_bytes(save(own, metadata=dict(notes) if notes else None))
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -67,25 +32,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     Raises:
         InputError: the file is damaged or of another format.
     """
-    content = path.read_bytes()
-    size = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or size > min(len(content) - 8, _MOST_TABLE_BYTES):
-        raise InputError(f"{path}: no safetensors file, or cut short; get it again")
     try:
-        table = json.loads(content[8 : 8 + size])
-        data = memoryview(content)[8 + size :]
-        return {name: _tensor(e, data) for name, e in table.items() if name != "__metadata__"}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path}: damaged safetensors file ({error}); get it again") from None
-
-
-def _tensor(entry: Mapping[str, Any], data: memoryview) -> Tensor:
-    """One tensor; its place must lie in the file and be as long as its shape says."""
-    dtype, shape, (begin, end) = _TYPES[entry["dtype"]], entry["shape"], entry["data_offsets"]
-    if not all(isinstance(length, int) and length >= 0 for length in shape):
-        raise ValueError(f"{shape} is no shape")
-    if not 0 <= begin <= end <= len(data) or end - begin != prod(shape) * dtype.itemsize:
-        raise ValueError(f"bytes {begin} to {end} do not hold a tensor of shape {shape}")
-    if begin == end:
-        return torch.empty(shape, dtype=dtype)
-    return torch.frombuffer(bytearray(data[begin:end]), dtype=dtype).reshape(shape)
+        return load(path.read_bytes())
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: no whole safetensors file ({error}); get it again") from None
