@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from run_contents import contents
 
+from archsearch.errors import InputError
 from archsearch.evaluate import Job, Outcome, Package
 from archsearch.store import StoreFull
 
@@ -97,7 +99,11 @@ def test_a_killed_ray_run_goes_on_with_another_engine(local: Path, tmp_path: Pat
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 120
-    while not _recorded(folder) and time.monotonic() < deadline and process.poll() is None:
+    while (
+        not _has(folder, "stage", "score")
+        and time.monotonic() < deadline
+        and process.poll() is None
+    ):
         time.sleep(0.05)
     process.kill()
     process.wait()
@@ -113,11 +119,14 @@ def test_the_death_of_a_ray_worker_fails_what_it_held(tmp_path: Path) -> None:
     process = subprocess.Popen(
         command(folder, *settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 120
-    while not _recorded(folder) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 180
+    while not _has(folder, "stage", "score") and time.monotonic() < deadline:
         time.sleep(0.05)
-    for pid in _workers():
-        os.kill(pid, signal.SIGKILL)
+    # A worker that is killed between two packages is replaced and nothing is lost: try again.
+    while not _has(folder, "state", "failed") and time.monotonic() < deadline:
+        for pid in _busy_workers(process.pid):
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(1)
     assert process.wait(timeout=120) == 0
     found = contents(folder)["trials"]
     failed = [trial for trial in found if trial["state"] == "failed"]
@@ -126,24 +135,31 @@ def test_the_death_of_a_ray_worker_fails_what_it_held(tmp_path: Path) -> None:
     assert any(trial["state"] == "complete" for trial in found)
 
 
-def _recorded(folder: Path) -> bool:
-    """True once a score is in the store, so that the workers are at work."""
+def _has(folder: Path, key: str, value: str) -> bool:
+    """True once some trial in the store is that far; a store that is being made has none."""
     try:
-        return any(trial["stage"] == "score" for trial in contents(folder)["trials"])
-    except Exception:
+        return any(trial[key] == value for trial in contents(folder)["trials"])
+    except InputError:
         return False
 
 
-def _workers() -> list[int]:
-    """Processes of the Ray workers that hold an actor of ours."""
-    found = []
+def _busy_workers(driver: int) -> list[int]:
+    """Ray workers below a driver that execute a method, whatever Tune calls their class."""
+    parents: dict[int, int] = {}
+    names: dict[int, bytes] = {}
     for entry in Path("/proc").iterdir():
-        try:
-            name = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if name.startswith(b"ray::Worker") or b"ray::ImplicitFunc" in name:
-            found.append(int(entry.name))
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            pid = int(entry.name)
+            parents[pid] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            names[pid] = (entry / "cmdline").read_bytes()
+    busy = [pid for pid, name in names.items() if name.startswith(b"ray::") and b"." in name]
+    return [pid for pid in busy if driver in _ancestors(pid, parents)]
+
+
+def _ancestors(pid: int, parents: Mapping[int, int]) -> list[int]:
+    found = []
+    while pid := parents.get(pid, 0):
+        found.append(pid)
     return found
 
 
