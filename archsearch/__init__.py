@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from archsearch import published as published
     from archsearch.api import build as build
     from archsearch.architecture import Architecture as Architecture
     from archsearch.checkpoints import load_official as load_official
@@ -46,6 +48,7 @@ __all__ = [
     "load_space",
     "load_study",
     "open_run",
+    "published",
 ]
 
 
@@ -55,6 +58,8 @@ def __getattr__(name: str) -> Any:
 
         return version("archsearch")
     if name not in _HOMES:
+        if not name.startswith("_") and find_spec(f"{__name__}.{name}"):
+            return import_module(f"{__name__}.{name}")  # archsearch.published.names()
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     return value

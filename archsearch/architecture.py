@@ -46,7 +46,7 @@ class Architecture:
     channels: int
     resolution: Resolution
     stem: Layer
-    stem_width: int | None
+    stem_width: int
     stages: tuple[Stage, ...]
     head: Head
     name: str | None = None
@@ -80,7 +80,7 @@ class Architecture:
     def places(self) -> Iterator[Place]:
         """Every layer from stem to last block, with the site where it stands."""
         height, width = self.size
-        channels = self.stem_width or self.stages[0].width
+        channels = self.stem_width
         yield Place("stem", -1, self.stem, Site(self.channels, channels, height, width))
         height, width = self.stem.out_size(height, width)
         for index, stage in enumerate(self.stages):
@@ -116,18 +116,17 @@ class Architecture:
         """Path and reason of what makes this no valid architecture, or None."""
         for index, stage in enumerate(self.stages):
             before = self.stages[index - 1].width if index else self.stem_width
-            if stage.downsample is None and before not in (None, stage.width):
+            if stage.downsample is None and before != stage.width:
                 return f"stages.{index}", (
                     f"gets {before} channels and has width {stage.width}; "
                     "give it a downsample or the same width"
                 )
-            if not index and stage.downsample is not None and before is None:
-                return f"stages.{index}", "has a downsample, so the stem needs a width"
         for place in self.places():
             rule = block_problem if ".blocks." in place.path else type(place.layer).problem
             if reason := rule(place.layer, place.site):
                 return place.path, f"{place.layer.kind}: {reason}"
-        return None
+        idle = self.head.problem()
+        return None if idle is None else ("head", idle)
 
     def blocks_in_short(self) -> str:
         """One line for tables: the blocks of each stage with their counts and widths."""
@@ -136,15 +135,11 @@ class Architecture:
             for stage in self.stages
         )
 
-    def _stem_follows(self) -> bool:
-        """Whether the stem's width is the first stage's, written out or not."""
-        first = self.stages[0]
-        return first.downsample is None and self.stem_width in (None, first.width)
-
     def _data(self, *, compact: bool) -> dict[str, Any]:
         height, width = self.size
         stem = layer_data(self.stem)
-        if self.stem_width is not None and not self._stem_follows():
+        first = self.stages[0]
+        if first.downsample is not None or self.stem_width != first.width:
             stem["width"] = self.stem_width
         return {
             "input": {

@@ -179,23 +179,43 @@ def _group(data: Any, at: Location) -> Group:
 
 
 def _head(data: Any, at: Location) -> Slot:
-    leaves = _leaves(data, Head, at)
-    return Slot((Alternative("head", Head, leaves),), Domain(("head",)))
+    """A head has no kind to name: a choice among heads lists sets of leaves."""
+    found: list[Alternative] = []
+    for option, place in _options(data, at):
+        _add(found, "head", Head, _leaves(option, Head, place), place)
+    return _slot_of(found)
 
 
 def _slot(data: Any, kinds: Mapping[str, type[Layer]], at: Location, *, none: bool = False) -> Slot:
-    is_choice = isinstance(data, dict) and set(data) == {"choice"}
-    options = _sequence(data["choice"], (*at, "choice")) if is_choice else [data]
-    places = [(*at, "choice", i) if is_choice else at for i in range(len(options))]
     found: list[Alternative] = []
-    for option, place in zip(options, places, strict=True):
+    for option, place in _options(data, at):
         kind, leaves = _kind(option, kinds, place, none)
-        same = sum(other.label.split("#")[0] == kind for other in found)
-        label = f"{kind}#{same + 1}" if same else kind
-        model = None if kind == NONE else kinds[kind]
-        if any(other.model is model and other.leaves == leaves for other in found):
-            raise Misfit(place, f"this {kind} stands twice in the choice; keep one")
-        found.append(Alternative(label, model, leaves))
+        _add(found, kind, None if kind == NONE else kinds[kind], leaves, place)
+    return _slot_of(found)
+
+
+def _options(data: Any, at: Location) -> Sequence[tuple[Any, Location]]:
+    """What a slot lists under ``choice``, or the one thing that it holds, with their places."""
+    if not (isinstance(data, dict) and set(data) == {"choice"}):
+        return [(data, at)]
+    options = _sequence(data["choice"], (*at, "choice"))
+    return [(option, (*at, "choice", i)) for i, option in enumerate(options)]
+
+
+def _add(
+    found: list[Alternative],
+    kind: str,
+    model: type[BaseModel] | None,
+    leaves: Mapping[str, Node],
+    at: Location,
+) -> None:
+    same = sum(other.label.split("#")[0] == kind for other in found)
+    if any(other.model is model and other.leaves == leaves for other in found):
+        raise Misfit(at, f"this {kind} stands twice in the choice; keep one")
+    found.append(Alternative(f"{kind}#{same + 1}" if same else kind, model, leaves))
+
+
+def _slot_of(found: Sequence[Alternative]) -> Slot:
     return Slot(tuple(found), Domain(tuple(alternative.label for alternative in found)))
 
 

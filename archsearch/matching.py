@@ -50,13 +50,12 @@ def encode(tree: Tree, architecture: Architecture) -> Choices:
 
 
 def _stem_width(node: Node, architecture: Architecture) -> Choices | str:
-    """Without a downsample in the first stage, no width and that stage's width say the same."""
-    given, first = architecture.stem_width, architecture.stages[0]
-    found = _node(node, given, "stem.width")
-    if isinstance(found, str) and first.downsample is None and given in (None, first.width):
-        other = _node(node, first.width if given is None else None, "stem.width")
-        return found if isinstance(other, str) else other
-    return found
+    """No width and the first stage's width say the same; a space that offers both means none."""
+    if architecture.stem_width == architecture.stages[0].width:
+        left_out = _node(node, None, "stem.width")
+        if not isinstance(left_out, str):
+            return left_out
+    return _node(node, architecture.stem_width, "stem.width")
 
 
 def _must(found: Choices | str) -> Choices:

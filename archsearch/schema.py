@@ -58,7 +58,7 @@ def _file(title: str, *, opens: bool) -> Schema:
         "input": {**_record(entry), "description": "Channels and size of the images."},
         "stem": _slot("stem", opens, {"width": width}),
         "stages": stages,
-        "head": _layer(Head, opens),
+        "head": _head(opens),
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -66,6 +66,11 @@ def _file(title: str, *, opens: bool) -> Schema:
         **_record(properties, required=("schema", "stem", "stages")),
         "$defs": layers,
     }
+
+
+def _head(opens: bool) -> Schema:
+    head = _layer(Head, opens)
+    return {"anyOf": [head, _record({"choice": _some(head)}, ("choice",))]} if opens else head
 
 
 def _stage(opens: bool) -> Schema:

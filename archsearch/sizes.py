@@ -6,12 +6,15 @@ widths of the stages of products of counts within a stage.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import product
 from math import prod
 
+from pydantic import BaseModel
+
 from archsearch.architecture import block_problem
+from archsearch.blocks.head import Head
 from archsearch.blocks.layer import Layer, Site
 from archsearch.grammar import Alternative, Group, Slot, StageNode, Tree, values_of
 
@@ -20,46 +23,65 @@ Rule = Callable[[Layer, Site], str | None]
 
 def count_members(tree: Tree) -> int:
     """Count the valid points of ``tree``."""
+    nulls = None in values_of(tree.stem_width)
 
     @cache
-    def behind(index: int, before: int | None) -> int:
-        """Points of the stages from ``index`` on, behind ``before`` channels (None: not fixed)."""
+    def stems(channels: int) -> int:
+        return _layers(tree.stem, Site(tree.channels, channels, 1, 1), _own_rule)
+
+    @cache
+    def first(index: int, stem_width: int | None) -> int:
+        """Points of all, where the stages before ``index`` are left out."""
+        if index == len(tree.stages):
+            return 0
+        total = 0
+        for repeat in values_of(tree.stages[index].repeat):
+            if repeat == 0:
+                total += first(index + 1, stem_width)
+                continue
+            for width in values_of(tree.stages[index].width):
+                if width != stem_width or not nulls:  # else null says the same
+                    before = stem_width or width
+                    total += stems(before) * stage(index, repeat, before, width)
+        return total
+
+    @cache
+    def behind(index: int, before: int) -> int:
+        """Points of the stages from ``index`` on, behind ``before`` channels."""
         if index == len(tree.stages):
             return 1
-        stage = tree.stages[index]
         total = 0
-        for repeat in values_of(stage.repeat):
+        for repeat in values_of(tree.stages[index].repeat):
             if repeat == 0:
                 total += behind(index + 1, before)
                 continue
-            for width in values_of(stage.width):
-                downs = _downsamples(stage, before, width, repeat)
-                total += downs and downs * blocks(index, width) * behind(index + 1, width)
+            for width in values_of(tree.stages[index].width):
+                total += stage(index, repeat, before, width)
         return total
+
+    def stage(index: int, repeat: int, before: int, width: int) -> int:
+        downs = _downsamples(tree.stages[index], before, width, repeat)
+        return downs and downs * blocks(index, width) * behind(index + 1, width)
 
     @cache
     def blocks(index: int, width: int) -> int:
         return prod(_group(group, width) for group in tree.stages[index].groups)
 
-    stems = sum(
-        behind(0, width) * _layers(tree.stem, Site(tree.channels, width or 1, 1, 1), _own_rule)
-        for width in values_of(tree.stem_width)
-    )
-    return len(values_of(tree.resolution)) * _any(tree.head) * stems
+    starts = sum(first(0, width) for width in values_of(tree.stem_width))
+    return len(values_of(tree.resolution)) * _heads(tree.head) * starts
 
 
-def _downsamples(stage: StageNode, before: int | None, width: int, repeat: int) -> int:
+def _downsamples(stage: StageNode, before: int, width: int, repeat: int) -> int:
     """Beginnings of one stage; a repeated one's must fit between its copies too."""
     befores = [before, width] if repeat > 1 else [before]
     return sum(_downsample(option, befores, width) for option in stage.downsample.alternatives)
 
 
-def _downsample(alternative: Alternative, befores: Sequence[int | None], width: int) -> int:
-    """Count the layers that can stand behind every one of ``befores`` (None: not fixed)."""
+def _downsample(alternative: Alternative, befores: Sequence[int], width: int) -> int:
+    """Count the layers that can stand behind every one of ``befores``."""
     if alternative.model is None:
-        return int(all(before in (None, width) for before in befores))
-    sites = [Site(before, width, 1, 1) for before in befores if before is not None]
-    return 0 if len(sites) < len(befores) else _layer(alternative, sites, _own_rule)
+        return int(all(before == width for before in befores))
+    return _layer(alternative, [Site(before, width, 1, 1) for before in befores], _own_rule)
 
 
 def _group(group: Group, width: int) -> int:
@@ -76,20 +98,27 @@ def _layers(slot: Slot, site: Site, rule: Rule) -> int:
 
 def _layer(alternative: Alternative, sites: Sequence[Site], rule: Rule) -> int:
     """Count the layers that can stand at every one of ``sites``."""
-    model = alternative.model
-    assert model is not None  # noqa: S101
-    names = list(alternative.leaves)
-    count = 0
-    for values in product(*(values_of(alternative.leaves[name]) for name in names)):
-        layer = model(**dict(zip(names, values, strict=True)))
-        assert isinstance(layer, Layer)  # noqa: S101
-        count += not any(rule(layer, site) for site in sites)
-    return count
+    return sum(
+        isinstance(layer, Layer) and not any(rule(layer, site) for site in sites)
+        for layer in _models(alternative)
+    )
 
 
 def _own_rule(layer: Layer, site: Site) -> str | None:
     return layer.problem(site)
 
 
-def _any(slot: Slot) -> int:
-    return sum(prod(len(values_of(n)) for n in a.leaves.values()) for a in slot.alternatives)
+def _heads(slot: Slot) -> int:
+    return sum(
+        isinstance(head, Head) and not head.problem()
+        for alternative in slot.alternatives
+        for head in _models(alternative)
+    )
+
+
+def _models(alternative: Alternative) -> Iterator[BaseModel]:
+    """Everything that an alternative describes."""
+    model, leaves = alternative.model, alternative.leaves
+    for values in product(*(values_of(node) for node in leaves.values())):
+        if model is not None:
+            yield model(**dict(zip(leaves, values, strict=True)))

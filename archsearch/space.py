@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from archsearch import matching
 from archsearch.architecture import Architecture, Stage
 from archsearch.blocks.layer import Layer
+from archsearch.distinct import all_distinct
 from archsearch.documents import Document, Location, Misfit, read
 from archsearch.errors import InputError
 from archsearch.grammar import (
@@ -95,6 +96,9 @@ class SearchSpace:
         architecture = resolve(self.tree, look_up)
         if left := set(choices) - used:
             raise NotAMember(f"{min(left)}: no such leaf is active at this point")
+        first = architecture.stages[0].width
+        if choices.get("stem.width") == first and None in values_of(self.tree.stem_width):
+            raise NotAMember(f"stem.width: {first} is the first stage's; null says the same")
         if reason := architecture.problem():
             raise NotAMember(reason)
         return architecture
@@ -128,20 +132,9 @@ class SearchSpace:
     def exact(self) -> bool:
         """True if no two points give the same architecture, so that ``size`` counts architectures.
 
-        Two points can meet only where several stages are repeated or left out by choice, where two
-        groups of a stage or two alternatives of a choice may hold the same layer, or where the
-        stem's width may be given or not.
+        False means that this could not be shown, see ``archsearch.distinct``.
         """
-        stages = self.tree.stages
-        varying = [stage for stage in stages if len(values_of(stage.repeat)) > 1]
-        slots = [self.tree.stem, *(stage.downsample for stage in stages)]
-        widths = values_of(self.tree.stem_width)
-        return (
-            len(varying) <= 1
-            and not any(_overlap(stage) for stage in stages)
-            and not any(_twice(slot) for slot in slots)
-            and (None not in widths or len(widths) == 1)
-        )
+        return all_distinct(self.tree)
 
     @cached_property
     def _leaves(self) -> tuple[tuple[str, Domain], ...]:
@@ -226,7 +219,8 @@ def resolve(tree: Tree, pick: Pick) -> Architecture:
         for stage in _stages(node, f"stages.{index}", pick)
     )
     head = _layer(tree.head, "head", pick)
-    return Architecture(tree.channels, resolution, stem, stem_width, stages, head, tree.name)
+    width = stem_width or stages[0].width
+    return Architecture(tree.channels, resolution, stem, width, stages, head, tree.name)
 
 
 def _stages(node: StageNode, path: str, pick: Pick) -> tuple[Stage, ...]:
@@ -307,17 +301,6 @@ def _slot_leaves(path: str, slot: Slot) -> Iterator[tuple[str, Domain]]:
 def _node_leaves(path: str, node: Node) -> Iterator[tuple[str, Domain]]:
     if not isinstance(node, Fixed):
         yield path, node.domain
-
-
-def _overlap(stage: StageNode) -> bool:
-    kinds = [{a.label.split("#")[0] for a in group.slot.alternatives} for group in stage.groups]
-    return any(a & b for i, a in enumerate(kinds) for b in kinds[i + 1 :]) or any(
-        _twice(group.slot) for group in stage.groups
-    )
-
-
-def _twice(slot: Slot) -> bool:
-    return any("#" in alternative.label for alternative in slot.alternatives)
 
 
 def _name(document: Document) -> str | None:

@@ -61,8 +61,14 @@ def _reading(space: SearchSpace, wheel: Sequence[int]) -> tuple[Choices, list[in
 
 def members(data: Data) -> list[Architecture]:
     """Every valid architecture that a space file stands for, once a point."""
-    found = (_valid(closed) for closed in closings(data))
+    found = (_valid(closed) for closed in closings(data) if not _says_null(data, closed))
     return [architecture for architecture in found if architecture is not None]
+
+
+def _says_null(data: Data, closed: Data) -> bool:
+    """Whether the stem's width could have been left out, and the space offers that."""
+    same = closed["stem"].get("width") == closed["stages"][0]["width"]
+    return same and None in _values(data["stem"].get("width"))
 
 
 def _valid(closed: Data) -> Architecture | None:
@@ -78,7 +84,7 @@ def closings(data: Data) -> Iterator[Data]:
     stem = _layers({k: v for k, v in data["stem"].items() if k != "width"})
     widths = _values(data["stem"].get("width"))
     stages = [_stages(stage) for stage in data["stages"]]
-    heads = _expand(data.get("head", {}))
+    heads = _heads(data.get("head", {}))
     for one, layer, width, parts, head in product(entry, stem, widths, product(*stages), heads):
         yield {
             "schema": 1,
@@ -87,6 +93,11 @@ def closings(data: Data) -> Iterator[Data]:
             "stages": [stage for part in parts for stage in part],
             "head": head,
         }
+
+
+def _heads(data: Any) -> list[Data]:
+    options = data.get("choice", [data])
+    return [head for option in options for head in _expand(option)]
 
 
 def _values(data: Any) -> list[Any]:
@@ -177,6 +188,12 @@ _DOWNS = st.sampled_from(
         {"bottleneck": {"expand": {"choice": [2, 7]}, "stride": 1}},
     ]
 )
+_HEADS = [
+    {},
+    {"norm": {"choice": ["layer", "none"]}},
+    {"norm": "batch", "eps": {"choice": [1e-6, 1e-5]}},
+    {"choice": [{"norm": "none", "project": {"choice": [8, 16]}}, {}]},
+]
 _REPEATS = st.sampled_from([1, 1, 2, {"int": [0, 1]}, {"int": [1, 2]}, {"choice": [0, 2]}])
 
 
@@ -207,7 +224,7 @@ def spaces(draw: st.DrawFn) -> Data:
     )
     width = draw(st.sampled_from([None, 8, {"choice": [8, 12]}, {"choice": [None, 8]}]))
     stem = {"patch": {"size": draw(st.sampled_from([4, {"choice": [2, 4]}]))}}
-    head = draw(st.sampled_from([{}, {"norm": {"choice": ["layer", "none"]}}]))
+    head = draw(st.sampled_from(_HEADS))
     data = space_data(*stages, stem={**stem, "width": width}, head=head)
     if all(0 in _values(stage.get("repeat", 1)) for stage in stages):
         stages[0].pop("repeat")
@@ -224,4 +241,4 @@ def point_count(data: Data) -> int:
         stages *= sum(inside if repeat else 1 for repeat in _values(stage.get("repeat", 1)))
     stem = {k: v for k, v in data["stem"].items() if k != "width"}
     outside = len(_layers(stem)) * len(_values(data["stem"].get("width")))
-    return stages * outside * len(_expand(data["input"])) * len(_expand(data["head"]))
+    return stages * outside * len(_expand(data["input"])) * len(_heads(data["head"]))

@@ -335,7 +335,8 @@ def test_shared_parameters_are_named_by_stage() -> None:
 
 def bare(*stages: Stage, stem_width: int | None = None) -> Architecture:
     """An architecture put together in Python."""
-    return Architecture(3, 32, PatchStem(), stem_width, stages, Head())
+    width = stem_width or stages[0].width
+    return Architecture(3, 32, PatchStem(), width, stages, Head())
 
 
 @pytest.mark.parametrize(
@@ -347,8 +348,7 @@ def bare(*stages: Stage, stem_width: int | None = None) -> Architecture:
          "stages.0: gets 9 channels and has width 8; give it a downsample or the same width"),
         (bare(Stage(8, None, ()), Stage(16, None, ())),
          "stages.1: gets 8 channels and has width 16; give it a downsample or the same width"),
-        (bare(Stage(8, InvertedResidual(stride=2), ())),
-         "stages.0: has a downsample, so the stem needs a width"),
+        (bare(Stage(8, InvertedResidual(stride=2), ())), None),
         (bare(Stage(8, None, (ConvEncoder(), Cmt(heads=3)))),
          "stages.0.blocks.1: cmt: heads: 3 cannot share 8 channels equally; make the channels a "
          "multiple of the heads"),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from small_spaces import spaces
 
 from archsearch.blocks import BLOCKS, DOWNSAMPLES, STEMS
+from archsearch.blocks.head import Head
 from archsearch.documents import Document, Misfit, dump, parse
 from archsearch.errors import InputError
 from archsearch.grammar import Fixed, Open, Tree, parse_tree
@@ -221,12 +222,33 @@ def test_a_layer_that_cannot_stand_is_told_where_the_file_has_it(block: str, mes
     assert str(caught.value).startswith(f"f.yaml:{message}")
 
 
-def test_a_downsample_behind_the_stem_needs_its_width() -> None:
-    """What the first stage's downsampling layer gets must be said."""
+def test_a_stems_width_left_out_is_the_first_stages() -> None:
+    """Also where a downsampling layer stands between them: one architecture, however written."""
     text = FILE.replace("BLOCK", "cmt").replace("width: 24", "width: 24\n    downsample: conv")
-    with pytest.raises(
-        InputError, match=r"^f\.yaml:4: stages\.0: has a downsample, so the stem needs"
-    ):
+    left_out = architecture_of(parse(text, "f.yaml"))
+    given = architecture_of(parse(text.replace("{size: 4}}", "{size: 4}, width: 24}"), "f.yaml"))
+    assert left_out.id == given.id
+    assert next(place.site.channels for place in left_out.places()) == 24
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("{eps: 1.0e-5, norm: batch}", r"head: eps has no effect with norm: batch; leave it out"),
+        ("{activation: relu6}", r"head: activation has no effect with no projection; leave it out"),
+        ("{bias: true}", r"head: bias has no effect with no projection; leave it out"),
+        ("{choice: [{}]}", None),
+        ("{choice: [{}, {}]}", r"head\.choice\.1: this head stands twice in the choice; keep one"),
+        ("{choice: [{nrm: x}]}", r"head\.choice\.0\.nrm: unknown leaf 'nrm'; did you mean 'norm'"),
+    ],
+)
+def test_heads(head: str, message: str | None) -> None:
+    """A leaf without effect is refused, and a head may be one of several."""
+    text = f"{FILE.replace('BLOCK', 'cmt')}head: {head}\n"
+    if message is None:
+        assert architecture_of(parse(text, "f.yaml")).head == Head()
+        return
+    with pytest.raises(InputError, match=message):
         architecture_of(parse(text, "f.yaml"))
 
 

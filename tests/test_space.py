@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from small_spaces import closings, members, point_count, points, space_data, spa
 
 from archsearch import published
 from archsearch.architecture import Architecture
+from archsearch.cost import count
 from archsearch.documents import Document
 from archsearch.errors import InputError
 from archsearch.grammar import Domain
@@ -23,6 +25,7 @@ from archsearch.trial import Choices, Scalar
 
 Data = dict[str, Any]
 MOBILE = load_space(Path(__file__).resolve().parents[1] / "search_spaces" / "mobile.yaml")
+LEAVES = dict(MOBILE.leaves())
 
 SMALL: dict[str, Data] = {
     "closed": space_data({"width": 8, "blocks": ["conv_encoder"]}),
@@ -99,6 +102,59 @@ SMALL: dict[str, Data] = {
         {"width": {"choice": [8, 12]}, "blocks": [], "downsample": {"choice": ["none", "conv"]}},
         stem={"patch": {}, "width": {"choice": [None, 8]}},
     ),
+    "two stages that tell themselves apart": space_data(
+        {"width": 8, "blocks": []},
+        {
+            "repeat": {"int": [0, 1]},
+            "width": {"choice": [8, 12]},
+            "downsample": {"inverted_residual": {"stride": 2}},
+            "blocks": [],
+        },
+        {
+            "repeat": {"int": [0, 1]},
+            "width": 8,
+            "downsample": {"inverted_residual": {"stride": 1}},
+            "blocks": [],
+        },
+    ),
+    "two groups that tell themselves apart": space_data(
+        {
+            "width": 8,
+            "blocks": [
+                {"repeat": {"int": [0, 2]}, "conv_encoder": {"kernel": {"choice": [3, 5]}}},
+                {"repeat": {"int": [0, 1]}, "conv_encoder": {"kernel": "global"}},
+            ],
+        }
+    ),
+    "three groups of which two meet": space_data(
+        {
+            "width": 8,
+            "blocks": [
+                {"repeat": {"int": [0, 1]}, "conv_encoder": {}},
+                {"repeat": {"int": [0, 1]}, "cmt": {"heads": 2}},
+                {"repeat": {"int": [0, 1]}, "conv_encoder": {}},
+            ],
+        }
+    ),
+    "a choice among heads": space_data(
+        {"width": 8, "blocks": []},
+        head={
+            "choice": [
+                {"norm": {"choice": ["layer", "batch"]}},
+                {
+                    "norm": "none",
+                    "project": {"choice": [8, 16]},
+                    "activation": {"choice": ["silu", "relu6"]},
+                },
+            ]
+        },
+    ),
+    "heads that meet": space_data(
+        {"width": 8, "blocks": []},
+        head={
+            "choice": [{"norm": {"choice": ["layer", "batch"]}}, {"norm": "batch", "bias": False}]
+        },
+    ),
     "resolutions and heads": space_data(
         {"width": 8, "blocks": []},
         input={"resolution": {"choice": [32, 48, [32, 48]]}},
@@ -158,7 +214,12 @@ def test_any_small_space_is_what_its_file_says(data: Data) -> None:
         ("two alternatives of one kind", 2 + 4, False),
         ("two groups of one kind", 5 * 5, False),
         ("two downsamples of one kind", 3, False),
-        ("a stem's width or none", 2 + 1 + 2, False),
+        ("a stem's width or none", 2 * 2 + 1, True),
+        ("two stages that tell themselves apart", (1 + 2) * (1 + 1), True),
+        ("two groups that tell themselves apart", 5 * 2, True),
+        ("three groups of which two meet", 2 * 2 * 2, False),
+        ("a choice among heads", 2 + 2 * 2, True),
+        ("heads that meet", 2 + 1, False),
         ("resolutions and heads", 3 * 2 * 2, True),
     ],
 )
@@ -172,31 +233,94 @@ def test_sizes_counted_on_paper(name: str, size: int, exact: bool) -> None:
 
 
 def test_the_mobile_space_is_large_and_its_points_are_architectures() -> None:
-    """At least 10^12 distinct architectures, four or five stages deep."""
+    """At least 10^12 distinct architectures, four to seven stages deep."""
     assert MOBILE.exact
     assert MOBILE.size >= 10**12
     rng = np.random.default_rng(0)
     depths = {len(MOBILE.sample(rng).stages) for _ in range(50)}
-    assert depths == {4, 5}
+    assert depths == {4, 5, 6, 7}
+
+
+FAMILIES = ("parc", "hornet", "cmt", "edgenext")
+
+
+@pytest.mark.parametrize("name", [n for n in published.names() if n.startswith(FAMILIES)])
+def test_the_mobile_space_holds_the_four_families_small_nets(name: str) -> None:
+    """Those of at most 8 M parameters, at their own resolution, each by one point."""
+    net = published.load(name)
+    if count(net).params <= 8_000_000:
+        assert MOBILE.decode(MOBILE.encode(net)).id == net.id
+    else:
+        with pytest.raises(NotAMember):
+            MOBILE.encode(net)
+
+
+def test_a_points_stem_width_is_not_the_first_stages() -> None:
+    """Where null can be chosen it says the same, and one architecture has one point."""
+    space = space_of(SMALL["a stem's width or none"])
+    point = {"stem.width": 8, "stages.0.width": 8, "stages.0.downsample.layer": "conv"}
+    with pytest.raises(
+        NotAMember, match=r"stem\.width: 8 is the first stage's; null says the same"
+    ):
+        space.decode(point)
+    left_out = space.decode({**point, "stem.width": None})
+    assert space.encode(left_out)["stem.width"] is None
 
 
 def test_the_mobile_space_has_the_size_that_random_points_tell() -> None:
-    """An independent estimate: the mean of the product of the domain sizes of valid draws."""
+    """An independent estimate: the mean of one by the probability of a draw, where it is valid.
+
+    Alternatives and repeats are drawn in proportion to how much stands below them, so that the
+    estimate is not made by a few rare points.
+    """
     rng = np.random.default_rng(1)
     weights = []
     for _ in range(6000):
         log_weight = 0.0
 
-        def pick(_path: str, domain: Domain) -> Scalar:
+        def pick(path: str, domain: Domain) -> Scalar:
             nonlocal log_weight
-            log_weight += math.log(len(domain.labels))
-            return domain.labels[int(rng.integers(len(domain.labels)))]
+            shares = np.array([below(path, label) for label in domain.labels])
+            place = int(rng.choice(len(shares), p=shares / shares.sum()))
+            log_weight += math.log(shares.sum() / shares[place])
+            return domain.labels[place]
 
         point = MOBILE.walk(pick)
         weights.append(math.exp(log_weight) if is_valid(MOBILE, point) else 0.0)
     error = np.std(weights) / len(weights) ** 0.5
-    assert error < 0.1 * MOBILE.size
+    assert error < 0.05 * MOBILE.size
     assert abs(np.mean(weights) - MOBILE.size) < 4 * error
+
+
+@cache
+def below(path: str, label: Scalar) -> float:
+    """About how many points stand below a label: exact if no layer's rule were broken."""
+    place, _, name = path.rpartition(".")
+    if name == "layer":
+        return under(f"{place}.{label}.")
+    if name != "repeat" or not label:
+        return 1.0
+    if ".blocks." in place:
+        return in_slot(place)
+    groups = {p for p in LEAVES if p.startswith(f"{place}.blocks.") and p.endswith(".repeat")}
+    return (
+        under(f"{place}.width")
+        * in_slot(f"{place}.downsample")
+        * math.prod(sum(below(p, copies) for copies in LEAVES[p].labels) for p in groups)
+    )
+
+
+def in_slot(place: str) -> float:
+    """Points of a slot over all its alternatives."""
+    if choice := LEAVES.get(f"{place}.layer"):
+        return sum(below(f"{place}.layer", label) for label in choice.labels)
+    return under(f"{place}.")
+
+
+def under(start: str) -> float:
+    """Product of the domain sizes of the leaves whose path begins so, repeats left out."""
+    paths = [p for p in LEAVES if p.startswith(start) and not p.endswith(".repeat")]
+    return math.prod(len(LEAVES[path].labels) for path in paths)
 
 
 def is_valid(space: SearchSpace, point: Choices) -> bool:
@@ -285,16 +409,19 @@ def test_published_nets_are_members_of_the_mobile_space() -> None:
         assert member.name is None
 
 
+GONE = object()
+
+
 def change(**leaves: Any) -> Choices:
-    """The point of EdgeNeXt-XXS with some leaves changed; None removes one."""
+    """The point of EdgeNeXt-XXS with some leaves changed, or gone."""
     point = {**MOBILE.encode(published.load("edgenext_xx_small")), **leaves}
-    return {path: label for path, label in point.items() if label is not None}
+    return {path: label for path, label in point.items() if label is not GONE}
 
 
 @pytest.mark.parametrize(
     ("point", "reason"),
     [
-        (change(**{"stages.0.width": None}),
+        (change(**{"stages.0.width": GONE}),
          r"^stages\.0\.width: no choice is given; valid: \[16, 24, 32, 48, 64\]$"),
         (change(**{"stages.0.width": 25}),
          r"^stages\.0\.width: got 25; valid: \[16, 24, 32, 48, 64\]$"),

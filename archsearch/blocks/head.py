@@ -58,6 +58,17 @@ class Head(BaseModel):
     eps: Epsilon = 1e-6
     """Of ``"layer"`` and ``"pixel"``; Swin has 1e-5."""
 
+    def problem(self) -> str | None:
+        """Say which leaf has no effect beside the others, or None."""
+        idle = [] if self.project else ["activation", "bias"]
+        if self.norm not in ("layer", "pixel"):
+            idle.append("eps")
+        for leaf in idle:
+            if getattr(self, leaf) != type(self).model_fields[leaf].default:
+                part = f"norm: {self.norm}" if leaf == "eps" else "no projection"
+                return f"{leaf} has no effect with {part}; leave it out"
+        return None
+
     def cost(self, channels: int, height: int, width: int, classes: int) -> Cost:
         """Closed-form cost on a map (channels, height, width)."""
         features = self.project or channels
