@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from archsearch.cli import nets, run, schema, show, space, weights
+from archsearch.cli import devices, nets, run, schema, show, space, weights
 from archsearch.cli.exits import Commands
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("status")(show.status)
 app.command("pareto")(show.pareto)
 app.command("list")(show.list_runs)
 app.add_typer(space.app, name="space")
+app.add_typer(devices.app, name="devices")
 app.command("describe")(nets.describe)
 app.command("published")(nets.published)
 app.command("schema")(schema.schema)

@@ -1,0 +1,59 @@
+"""Runs inside the emulated process: jobs come in on stdin, answers go out, one JSON line each.
+
+Its stdlib is the guest's and it may import nothing of archsearch. The counting plugin sees the two
+marks and writes a line of counts for each region between them.
+"""
+
+from __future__ import annotations
+
+import base64
+import ctypes
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+FIRST_MARK, LAST_MARK = 0x7E570001, 0x7E570002
+
+
+def main() -> None:
+    """Serve until stdin ends: ``serve.py SESSION_FILE SITE HALF``."""
+    session_file, site, half = sys.argv[1:]
+    # Runtimes print to stdout as they please; answers keep a channel of their own.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    sys.path[:0] = [site, str(Path(session_file).parent)]
+    sessions = importlib.import_module(Path(session_file).stem)
+    sessions.version()
+    print(json.dumps({"ready": True}), file=answers, flush=True)
+    for line in sys.stdin:
+        try:
+            answer = serve(sessions, json.loads(line), half == "half")
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def serve(sessions: Any, job: dict[str, Any], half: bool) -> dict[str, Any]:
+    """Load a model and run it between the marks, then by operator where asked."""
+    session = sessions.Session(job["model"], job["shape"], half=half)
+    if job["input"]:
+        session.write(Path(job["input"]).read_bytes())
+    getpriority = ctypes.CDLL(None).getpriority
+    getpriority(0, 0)  # the first call binds it, which is no part of the net
+    getpriority(0, FIRST_MARK)
+    session.run()
+    getpriority(0, LAST_MARK)
+    output = base64.b64encode(session.read()).decode()
+    operators = []
+    if job["operators"]:
+        operators = session.run_operators(
+            lambda: getpriority(0, FIRST_MARK), lambda: getpriority(0, LAST_MARK)
+        )
+    return {"output": output, "operators": operators, "regions": 1 + len(operators)}
+
+
+if __name__ == "__main__":
+    main()

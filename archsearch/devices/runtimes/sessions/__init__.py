@@ -1,0 +1,1 @@
+"""What runs on the device, one file a runtime: stdlib and that runtime alone."""
