@@ -154,9 +154,16 @@ class SwinBlock(nn.Module):
 class Swin(Layer):
     """Swin's block: x + W-MSA(LN(x)), then x + W2 GELU(W1 LN(x)); layer norms have eps 1e-5.
 
-    Windows start at the top left corner; a map that is no whole number of them is filled up with
-    zeros after the norm. On a map smaller than the window the window shrinks to the map, and the
-    table of relative positions with it.
+    Windows start at the top left corner. On a map that is no whole number of them the order is the
+    authors' (microsoft/Swin-Transformer, its detection code; the code for classification refuses
+    such maps): the normed map is filled up with zeros at the bottom and the right, then shifted,
+    and pixels that the shift made neighbours are masked; after attention it is shifted back and
+    cropped. The zeros are looked at like pixels: no mask hides them. timm shifts before it fills
+    up, which is the same on whole windows and nowhere else.
+
+    On an axis on which the map is no longer than the window, the window shrinks to the map, the
+    table of relative positions with it, and nothing is shifted: the rule of the code for
+    classification, here for each axis by itself.
     """
 
     kind: ClassVar[str] = "swin"
