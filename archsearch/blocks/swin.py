@@ -105,21 +105,19 @@ class WindowAttention(nn.Module):
         self.attention = Attention(channels, heads)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Fill up with zeros at the bottom and the right, shift, attend, and undo the two."""
+        """Shift, fill up with zeros at the bottom and the right, attend, and undo the two."""
         height, width = pixels.shape[1:3]
         window = fitted((height, width), self.window)
         size = whole((height, width), window)
         shift = self._shift((height, width), window)
-        padded = F.pad(pixels, (0, 0, 0, size[1] - width, 0, size[0] - height))
         bias = self.bias(window)
         if any(shift):
-            padded = padded.roll((-shift[0], -shift[1]), (1, 2))
+            pixels = pixels.roll((-shift[0], -shift[1]), (1, 2))
             bias = bias + shift_mask(size, window, shift, pixels.device).to(bias.dtype)
+        padded = F.pad(pixels, (0, 0, 0, size[1] - width, 0, size[0] - height))
         mixed = self.attention(to_windows(padded, window), bias)
-        padded = from_windows(mixed, size, window)
-        if any(shift):
-            padded = padded.roll(shift, (1, 2))
-        return padded[:, :height, :width]
+        pixels = from_windows(mixed, size, window)[:, :height, :width]
+        return pixels.roll(shift, (1, 2)) if any(shift) else pixels
 
     def _shift(self, size: Size, window: Size) -> Size:
         rows, columns = (
@@ -154,12 +152,12 @@ class SwinBlock(nn.Module):
 class Swin(Layer):
     """Swin's block: x + W-MSA(LN(x)), then x + W2 GELU(W1 LN(x)); layer norms have eps 1e-5.
 
-    Windows start at the top left corner. On a map that is no whole number of them the order is the
-    authors' (microsoft/Swin-Transformer, its detection code; the code for classification refuses
-    such maps): the normed map is filled up with zeros at the bottom and the right, then shifted,
-    and pixels that the shift made neighbours are masked; after attention it is shifted back and
-    cropped. The zeros are looked at like pixels: no mask hides them. timm shifts before it fills
-    up, which is the same on whole windows and nowhere else.
+    Windows start at the top left corner. On a map that is no whole number of them the order is
+    timm's, whose numbers our goldens are: the normed map is shifted, then filled up with zeros at
+    the bottom and the right, and pixels that the shift made neighbours are masked; after attention
+    it is cropped and shifted back. The zeros are looked at like pixels: no mask hides them. The
+    authors' detection code fills up before it shifts, which is the same on whole windows and
+    nowhere else; their code for classification refuses other maps.
 
     On an axis on which the map is no longer than the window, the window shrinks to the map, the
     table of relative positions with it, and nothing is shifted: the rule of the code for
