@@ -154,10 +154,11 @@ class Swin(Layer):
 
     Windows start at the top left corner. On a map that is no whole number of them the order is
     timm's, whose numbers our goldens are: the normed map is shifted, then filled up with zeros at
-    the bottom and the right, and pixels that the shift made neighbours are masked; after attention
-    it is cropped and shifted back. The zeros are looked at like pixels: no mask hides them. The
-    authors' detection code fills up before it shifts, which is the same on whole windows and
-    nowhere else; their code for classification refuses other maps.
+    the bottom and the right; a mask keeps the last half window of each axis apart, which on whole
+    windows is what came round from the other side. After attention the map is cropped and shifted
+    back. The zeros are looked at like pixels. The authors' detection code fills up before it
+    shifts, which is the same on whole windows and nowhere else; their code for classification
+    refuses other maps.
 
     On an axis on which the map is no longer than the window, the window shrinks to the map, the
     table of relative positions with it, and nothing is shifted: the rule of the code for

@@ -40,14 +40,14 @@ def attention_of(layer: Swin, size: Size) -> WindowAttention:
     return block.attention
 
 
-def axis(length: int, window: int, shift: int) -> tuple[Tensor, Tensor]:
-    """Place of each row (or column) of the filled-up map after the shift, and its window.
+def axis(length: int, whole: int, window: int, shift: int) -> tuple[Tensor, Tensor]:
+    """Place in its window of each row (or column) of the shifted, filled-up map, and its window.
 
-    Rows that came round from the other side are a window of their own.
+    The last ``shift`` rows of the filled-up map are a window of their own.
     """
-    place = (torch.arange(length) - shift) % length
-    came_round = torch.arange(length) < shift
-    return place % window, place // window + length * came_round
+    rows = torch.arange(whole)
+    place = torch.where(rows < length, (rows - shift) % length, rows)
+    return place % window, place // window + whole * (place >= whole - shift)
 
 
 def dense(attention: WindowAttention, pixels: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ def dense(attention: WindowAttention, pixels: Tensor) -> Tensor:
         for length, side in zip((height, width), window, strict=True)
     ]
     padded = F.pad(pixels, (0, 0, 0, size[1] - width, 0, size[0] - height)).flatten(1, 2)
-    grids = [axis(size[i], window[i], shift[i]) for i in (0, 1)]
+    grids = [axis((height, width)[i], size[i], window[i], shift[i]) for i in (0, 1)]
     rows, columns = (
         [values.repeat_interleave(size[1]) for values in grids[0]],
         [values.repeat(size[0]) for values in grids[1]],
