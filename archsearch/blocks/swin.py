@@ -14,11 +14,14 @@ from archsearch.blocks.counting import norm as norm_cost
 from archsearch.blocks.counting import pointwise
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels
+from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import LayerNorm2d
 from archsearch.blocks.transformer import (
     Attention,
     attention_cost,
     feed_forward_cost,
+    follow_attention,
+    follow_feed_forward,
     heads_problem,
 )
 
@@ -191,6 +194,24 @@ class Swin(Layer):
         hidden = hidden_channels(channels, self.expand)
         return total + feed_forward_cost(channels, hidden, site.height * site.width)
 
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        window = self._window(site)
+        size = whole((site.height, site.width), window)
+        filled, tokens = site.channels * size[0] * size[1], window[0] * window[1]
+        live.write(site.elements)
+        if filled > site.elements:
+            live.replace(site.elements, filled)
+        rolls = self.shift and max(site.height, site.width) > self.window
+        if rolls:
+            live.replace(filled, filled)
+        follow_attention(live, filled, self.heads * size[0] * size[1] * tokens)
+        if rolls:
+            live.replace(filled, filled)
+        live.free(filled)
+        hidden = hidden_channels(site.channels, self.expand)
+        follow_feed_forward(live, site.elements, hidden * site.height * site.width)
+
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to the same shape."""
         hidden = hidden_channels(site.channels, self.expand)
@@ -237,6 +258,14 @@ class PatchMerge(Layer):
         height, width = self.out_size(site.height, site.width)
         merged = 4 * site.in_channels
         return norm_cost(merged) + pointwise(merged, site.channels, height * width, bias=False)
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        height, width = self.out_size(site.height, site.width)
+        merged = 4 * site.in_channels * height * width
+        if merged > site.elements:
+            live.replace(site.elements, merged)
+        live.replace(merged, site.channels * height * width)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""

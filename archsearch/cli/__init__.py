@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from archsearch.cli import draw, nets, run, schema, show, space, weights
+from archsearch.cli import draw, measure, nets, run, schema, show, space, weights
 from archsearch.cli.exits import Commands
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("pareto")(show.pareto)
 app.command("list")(show.list_runs)
 app.add_typer(space.app, name="space")
 app.command("describe")(nets.describe)
+app.command("measure")(measure.measure)
 app.command("published")(nets.published)
 app.command("draw")(draw.draw)
 app.command("schema")(schema.schema)

@@ -8,6 +8,7 @@ import golden
 import pytest
 import torch
 from layer_checks import measured_cost, noise
+from liveness import largest_live_set
 from pydantic import ValidationError
 
 from archsearch import published
@@ -109,11 +110,12 @@ HEADS = [
 
 @pytest.mark.parametrize("head", HEADS, ids=str)
 def test_cost_of_a_head_is_that_of_its_module(head: Head) -> None:
-    """Parameters and MACs in closed form equal those counted, at an odd size too."""
+    """The closed forms equal what it holds, multiplies, writes and keeps alive."""
     module = head.build(6, 11).eval()
-    for height, width in ((5, 3), (1, 1)):
+    for height, width in ((5, 3), (1, 1), (1, 2)):
         x = noise(1, 6, height, width)
         assert head.cost(6, height, width, 11) == measured_cost(module, x)
+        assert head.live(6, height, width, 11) == largest_live_set(module, x)
 
 
 @pytest.mark.parametrize("head", HEADS, ids=str)
