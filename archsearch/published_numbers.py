@@ -175,9 +175,9 @@ def _counted(row: Line) -> tuple[float, float]:
     if net not in published.names() or row["dataset"] not in _CLASSIFICATION:
         return np.nan, np.nan
     architecture = published.load(str(net))
-    if resolution.isdigit():
-        architecture = architecture.at(int(resolution))
-    params, macs, *_ = count(architecture)
+    params, macs, *_ = count(
+        architecture.at(int(resolution)) if resolution.isdigit() else architecture
+    )
     return params / 1e6, macs / 1e9
 
 

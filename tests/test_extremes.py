@@ -97,6 +97,19 @@ LISTED = {
         {"width": 8, "blocks": [{"vit": {"heads": 2, "expand": {"choice": [2, 3]}}}]},
         head={"pool": {"choice": ["mean", "first"]}, "norm": {"choice": ["none", "pixel"]}},
     ),
+    "a stage that cannot be repeated at a width": space_data(
+        {
+            "repeat": 2,
+            "width": {"choice": [8, 9]},
+            "downsample": {"inverted_residual": {"kernel": {"choice": [3, "global"]}, "expand": 1}},
+            "blocks": [],
+        },
+        stem={"patch": {}, "width": 8},
+    ),
+    "leaves without effect": space_data(
+        {"width": 8, "blocks": []},
+        head={"project": {"choice": [None, 16]}, "bias": {"choice": [True, False]}},
+    ),
     "heads with and without a projection": space_data(
         {"width": {"choice": [8, 64]}, "blocks": [PLAIN]},
         head={
@@ -115,7 +128,7 @@ def test_the_ends_are_those_of_the_listed_members(data: dict[str, Any]) -> None:
     checked(data)
 
 
-@pytest.mark.parametrize("width", [None, 8, {"choice": [None, 8, 24]}, {"choice": [8, 12]}])
+@pytest.mark.parametrize("width", [None, 8, {"choice": [8, None, 24]}, {"choice": [8, 12]}])
 def test_the_stem_s_width_is_given_or_the_first_stage_s(width: Any) -> None:
     """Also where the first stage is left out: then it is the second one's."""
     optional = {"repeat": {"int": [0, 1]}, "width": WIDTH, "downsample": DOWN, "blocks": []}

@@ -9,6 +9,9 @@ import math
 
 from archsearch.blocks.layer import Cost
 
+COMPLEX_PRODUCT_MACS = 3
+"""Four real products and two sums, two operations a MAC."""
+
 
 def conv2d(
     in_channels: int,
@@ -49,15 +52,11 @@ def norm(channels: int) -> Cost:
     return Cost(params=2 * channels)
 
 
-COMPLEX_PRODUCT_MACS = 3
-"""Four real products and two sums, two operations a MAC."""
-
-
 def transform_macs(points: int) -> int:
     """MACs of a Fourier transform of ``points`` real numbers, or back to them, in any dimensions.
 
     The radix-2 count, 5 N log2 N real operations for N complex points (Cooley and Tukey 1965; Van
-    Loan 1992, section 1.4; FFTW's benchmarks take it for every N and every algorithm), half of it
+    Loan 1992, chapter 1; FFTW's benchmarks take it for every N and every algorithm), half of it
     where one side is real; two operations a MAC, rounded up.
     """
     return math.ceil(1.25 * points * math.log2(points))

@@ -22,7 +22,8 @@ class NetCost(NamedTuple):
     ``params``, ``macs`` and ``activations`` are sums over the layers (``blocks.layer.Cost``).
     ``peak_memory_bytes`` is the largest live set of float32 activations (``Layer.live``): between
     two layers one tensor alone is alive, so that it is the largest of the layers'. It leaves the
-    weights out.
+    weights out. It is what a runtime that reuses memory needs; eager PyTorch, which writes
+    elementwise outputs anew, takes about twice as much.
     """
 
     params: int = 0
@@ -138,8 +139,8 @@ def _standings(architecture: Architecture) -> Iterator[tuple[int, int, _Standing
 def _standing(layer: Layer, in_channels: int, channels: int, height: int, width: int) -> _Standing:
     """Memory of layers met before: candidates of one space share most of theirs.
 
-    Its key is the layer's plain values. The layer itself would give the same answers, but pydantic
-    takes four times as long to find two of them equal.
+    Its key is the layer's plain values, which are found equal sooner than two pydantic models are
+    and give the same answers: a net read from a file takes two thirds of the time.
     """
     leaves = tuple(layer.__dict__.values())
     return _met(type(layer), leaves, in_channels, channels, height, width)
