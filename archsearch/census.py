@@ -1,43 +1,89 @@
-"""A census of a search space: what its random members cost, and which limits they meet."""
+"""A census of a search space: what its members cost, and which limits they meet."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import log10
+from dataclasses import dataclass, replace
+from math import log10, sqrt
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import yaml
 
 from archsearch.architecture import Architecture
-from archsearch.blocks.layer import Cost
-from archsearch.cost import count
+from archsearch.codes import BoolArray, IntArray, draw_codes
+from archsearch.cost import NetCost
+from archsearch.cost.extremes import Extremes, extremes
+from archsearch.cost.population import PopulationCosts
 from archsearch.errors import InputError
-from archsearch.screen import excess
 from archsearch.seeds import derive
+from archsearch.settings import Limit
 from archsearch.space import SearchSpace
 from archsearch.study import Study
 
-QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+_NORMAL_95 = 1.959963984540054  # 97.5 % of a standard normal variable are below
+_PATIENCE = 10_000
+
+
+class Share(NamedTuple):
+    """How many of the members that were drawn have some property."""
+
+    having: int
+    members: int
+
+    @property
+    def value(self) -> float:
+        """The share of them, which estimates that of all members."""
+        return self.having / self.members
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the share of all members lies, at 95 % confidence (Wilson's score interval, 1927).
+
+        It stays inside 0 to 1 and has a width also where no member, or every one, has the property.
+        """
+        square = _NORMAL_95**2 / self.members
+        centre = self.value + square / 2
+        half = sqrt(square * (self.value * (1 - self.value) + square / 4))
+        low, high = (centre - half) / (1 + square), (centre + half) / (1 + square)
+        return max(0.0, low), min(1.0, high)
+
+
+@dataclass(frozen=True)
+class LimitCensus:
+    """What one limit of a study does to a space.
+
+    ``refuses`` are the members that break it, ``alone`` those that break no other limit beside it.
+    ``closest`` is the value of the member that comes nearest to the limit, where it is proven that
+    no member meets it, and None otherwise.
+    """
+
+    name: str
+    limit: Limit
+    refuses: Share
+    alone: Share
+    closest: int | None
 
 
 @dataclass(frozen=True)
 class Census:
-    """What ``members`` random members of a space are like.
+    """What the members of a space are like.
 
-    ``quantiles`` holds, for ``params`` and ``macs``, the values at ``QUANTILES``. ``within`` is how
-    many members meet every limit of the study and ``over`` how many break each limit (a member
-    can break several); both are None without a study.
+    ``extremes`` are those of all members. ``quantiles`` holds, for each counted measure, the values
+    at ``QUANTILES`` of ``members`` random ones. ``within`` are those that meet every limit of the
+    study, ``limits`` what each limit refuses; both are None without a study.
     """
 
     size: int
     exact: bool
     members: int
+    extremes: Extremes
     quantiles: Mapping[str, tuple[float, ...]]
-    within: int | None = None
-    over: Mapping[str, int] | None = None
+    within: Share | None = None
+    limits: tuple[LimitCensus, ...] | None = None
 
     @property
     def log10_size(self) -> float:
@@ -46,7 +92,7 @@ class Census:
 
 
 def take_census(space: SearchSpace, members: int, seed: int, study: Study | None = None) -> Census:
-    """Count the costs of random members, drawn with repetition.
+    """Find the extremes of a space, and count random members, drawn with repetition.
 
     Args:
         space: the space.
@@ -55,23 +101,77 @@ def take_census(space: SearchSpace, members: int, seed: int, study: Study | None
         study: whose limits and number of classes hold; None counts for 1000 classes.
 
     Raises:
-        InputError: the space has no valid member that random draws can find.
+        InputError: the space has no valid member, or none that random draws can find.
     """
-    rng = np.random.default_rng(derive(seed, "census"))
     classes = study.settings.classes if study else 1000
-    costs = [count(space.sample(rng), classes) for _ in range(members)]
+    ends = extremes(space.tree, classes)
+    counted = _count_members(space, members, seed, classes)
     quantiles = {
-        name: tuple(np.quantile([getattr(cost, name) for cost in costs], QUANTILES).tolist())
-        for name in Cost._fields
+        name: tuple(np.quantile(values, QUANTILES).tolist()) for name, values in counted.items()
     }
-    if study is None:
-        return Census(space.size, space.exact, members, quantiles)
-    broken = [excess(study, cost) for cost in costs]
-    over = Counter(dict.fromkeys(study.settings.constraints, 0))
-    for names in broken:
-        over.update(names.keys())
-    within = sum(not names for names in broken)
-    return Census(space.size, space.exact, members, quantiles, within, over)
+    census = Census(space.size, space.exact, members, ends, quantiles)
+    return census if study is None else _judged(census, counted, study.settings.constraints)
+
+
+def _count_members(
+    space: SearchSpace, members: int, seed: int, classes: int
+) -> Mapping[str, IntArray]:
+    """Count ``members`` random valid members, by measure."""
+    rng = np.random.default_rng(derive(seed, "census"))
+    costs = PopulationCosts(space.tree, classes)
+    parts: dict[str, list[IntArray]] = {name: [] for name in NetCost._fields}
+    missing = members
+    while missing > 0:
+        part = costs.count(draw_codes(space.tree, rng, max(missing, _PATIENCE)))
+        valid = np.flatnonzero(part.valid)[:missing]
+        if not len(valid):
+            raise InputError(
+                f"{space.name}: none of {_PATIENCE} random points is a valid member; "
+                "check the widths against the layers' rules"
+            )
+        for name, values in parts.items():
+            values.append(getattr(part, name)[valid])
+        missing -= len(valid)
+    return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def _judged(census: Census, counted: Mapping[str, IntArray], limits: Mapping[str, Limit]) -> Census:
+    """Add what the limits do."""
+    breaks = {name: _outside(limit, counted[name]) for name, limit in limits.items()}
+    broken = np.sum([*breaks.values(), np.zeros(census.members, dtype=bool)], axis=0)
+
+    def share(members: BoolArray) -> Share:
+        return Share(int(members.sum()), census.members)
+
+    found = (
+        LimitCensus(
+            name,
+            limit,
+            share(breaks[name]),
+            share(breaks[name] & (broken == 1)),
+            _closest(limit, name, census.extremes),
+        )
+        for name, limit in limits.items()
+    )
+    return replace(census, within=share(broken == 0), limits=tuple(found))
+
+
+def _outside(limit: Limit, values: IntArray) -> BoolArray:
+    """Which values break a limit; see ``Limit.excess``."""
+    low = 0 if limit.at_least is None else limit.at_least
+    high = np.inf if limit.at_most is None else limit.at_most
+    outside: BoolArray = (values < low) | (values > high)
+    return outside
+
+
+def _closest(limit: Limit, name: str, ends: Extremes) -> int | None:
+    """The member's value nearest to a limit that every member is proven to break on one side."""
+    small, large = ends.smallest[name], ends.largest[name]
+    if limit.at_most is not None and small.value > limit.at_most and small.exact:
+        return small.value
+    if limit.at_least is not None and large.value < limit.at_least and large.exact:
+        return large.value
+    return None
 
 
 def draw_members(space: SearchSpace, number: int, seed: int) -> list[Architecture]:

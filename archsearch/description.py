@@ -1,15 +1,16 @@
-"""An architecture stage by stage: layers, sizes, params and MACs."""
+"""An architecture stage by stage: layers, sizes and costs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from math import prod
 from typing import Any, NamedTuple
 
-from archsearch.architecture import Architecture, Place
-from archsearch.blocks.layer import Cost
+from pydantic import BaseModel
+
+from archsearch.architecture import Architecture
+from archsearch.cost import LayerCost, NetCost, detail
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Part:
     width: int
     params: int
     macs: int
+    activations: int
+    peak_memory_bytes: int
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -37,7 +40,10 @@ class Part:
 
 @dataclass(frozen=True)
 class StagePart:
-    """Stem, stage or head: its parts, the map that it gives, and the sums of their costs."""
+    """Stem, stage or head: its parts, the map that it gives, and the sums of their costs.
+
+    Memory is the largest of them.
+    """
 
     name: str
     channels: int
@@ -45,6 +51,8 @@ class StagePart:
     width: int
     params: int
     macs: int
+    activations: int
+    peak_memory_bytes: int
     layers: tuple[Part, ...]
 
 
@@ -56,21 +64,28 @@ class Row(NamedTuple):
     size: str
     params: int
     macs: int
+    activations: int
+    peak_memory_bytes: int
 
 
 @dataclass(frozen=True)
 class Description:
-    """A net with the costs of all its parts. Totals are the sums, and equal ``cost.count``."""
+    """A net with the costs of all its parts. Totals are the sums, and equal ``cost.count``.
+
+    Memory is the largest of its parts'.
+    """
 
     id: str
     name: str | None
     params: int
     macs: int
+    activations: int
+    peak_memory_bytes: int
     resolution: int | tuple[int, int]
     stages: tuple[StagePart, ...]
 
     def to_data(self) -> dict[str, Any]:
-        """Plain data for JSON: ``id``, ``name``, ``params``, ``macs``, ``resolution``, ``stages``.
+        """Plain data for JSON: the fields of this class, of ``StagePart`` and of ``Part``.
 
         The first of ``stages`` is the stem and the last one the head.
         """
@@ -81,18 +96,20 @@ class Description:
         return data
 
     def rows(self) -> list[Row]:
-        """One row for each stage with its sums, then one for each run of equal layers in it."""
+        """One row for each stage with its sums, then one for each run of equal layers in it.
+
+        The last row is the net's.
+        """
         rows = []
         for stage in self.stages:
             if len(stage.layers) != 1:
-                rows.append(Row(stage.name, "", _size(stage), stage.params, stage.macs))
+                rows.append(Row(stage.name, "", _size(stage), *_total([stage])))
             for look, run in groupby(stage.layers, key=_look):
                 layers = tuple(run)
                 times = f"{len(layers)} x " if len(layers) > 1 else ""
-                params, macs = _total(layers)
                 name = stage.name if len(stage.layers) == 1 else ""
-                rows.append(Row(name, times + look, _size(layers[-1]), params, macs))
-        return rows
+                rows.append(Row(name, times + look, _size(layers[-1]), *_total(layers)))
+        return [*rows, Row("total", "", "", *_total(self.stages))]
 
 
 def describe(architecture: Architecture, classes: int = 1000) -> Description:
@@ -102,55 +119,49 @@ def describe(architecture: Architecture, classes: int = 1000) -> Description:
         architecture: the net.
         classes: outputs of the head with which it is counted.
     """
-    stages = [
-        *_stages(architecture),
-        _stage_of("head", (_head(architecture, classes),), (classes, 1, 1)),
-    ]
+    stages = tuple(_stages(architecture, classes))
     return Description(
-        id=architecture.id,
-        name=architecture.name,
-        params=sum(stage.params for stage in stages),
-        macs=sum(stage.macs for stage in stages),
+        architecture.id,
+        architecture.name,
+        *_total(stages),
         resolution=architecture.resolution,
-        stages=tuple(stages),
+        stages=stages,
     )
 
 
-def _stages(architecture: Architecture) -> Iterator[StagePart]:
-    """Stem and stages; a stage that has no layer gives the map that it gets."""
-    parts: dict[int, list[Part]] = {index: [] for index in range(-1, len(architecture.stages))}
-    for place in architecture.places():
-        parts[place.stage].append(_part(place))
-    for (stage, label), shape in architecture.shared().items():
-        path = f"stages.{stage}.shared.{label}"
-        size = parts[stage][-1].size
-        parts[stage].append(Part(path, f"shared {label}", {}, {}, *size, prod(shape), 0))
+def _stages(architecture: Architecture, classes: int) -> Iterator[StagePart]:
+    """Stem, stages and head; a stage that has no layer gives the map that it gets."""
+    numbers = range(-1, len(architecture.stages) + 1)
+    parts: dict[int, list[Part]] = {number: [] for number in numbers}
+    models: dict[str, BaseModel] = {place.path: place.layer for place in architecture.places()}
+    models["head"] = architecture.head
+    for row in detail(architecture, classes):
+        parts[row.stage].append(_part(row, models.get(row.path)))
     size = (architecture.channels, *architecture.size)
-    for index, layers in parts.items():
+    for name, layers in zip(_names(architecture), parts.values(), strict=True):
         size = layers[-1].size if layers else size
-        yield _stage_of(f"stages.{index}" if index >= 0 else "stem", tuple(layers), size)
+        yield StagePart(name, *size, *_total(layers), tuple(layers))
 
 
-def _part(place: Place) -> Part:
-    layer, site = place.layer, place.site
-    size = (site.channels, *layer.out_size(site.height, site.width))
-    changed = layer.model_dump(exclude_defaults=True)
-    return Part(place.path, layer.kind, layer.model_dump(), changed, *size, *layer.cost(site))
+def _names(architecture: Architecture) -> list[str]:
+    return ["stem", *(f"stages.{index}" for index in range(len(architecture.stages))), "head"]
 
 
-def _head(architecture: Architecture, classes: int) -> Part:
-    head, site = architecture.head, architecture.out_site()
-    cost = head.cost(site.channels, site.height, site.width, classes)
-    changed = head.model_dump(exclude_defaults=True)
-    return Part("head", "head", head.model_dump(), changed, classes, 1, 1, *cost)
+def _part(row: LayerCost, model: BaseModel | None) -> Part:
+    """A row of the costs with the leaves of its layer, if it is one's."""
+    leaves = model.model_dump() if model else {}
+    changed = model.model_dump(exclude_defaults=True) if model else {}
+    return Part(row.path, row.kind, leaves, changed, *row.size, *_total([row]))
 
 
-def _stage_of(name: str, layers: tuple[Part, ...], size: tuple[int, int, int]) -> StagePart:
-    return StagePart(name, *size, *_total(layers), layers)
-
-
-def _total(layers: Iterable[Part]) -> Cost:
-    return sum((Cost(layer.params, layer.macs) for layer in layers), Cost())
+def _total(parts: Sequence[Part | StagePart | LayerCost]) -> NetCost:
+    """Sums, and the largest memory."""
+    return NetCost(
+        sum(part.params for part in parts),
+        sum(part.macs for part in parts),
+        sum(part.activations for part in parts),
+        max((part.peak_memory_bytes for part in parts), default=0),
+    )
 
 
 def _look(part: Part) -> str:

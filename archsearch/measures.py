@@ -25,6 +25,8 @@ class Measure:
 _COUNTED = (
     Measure("params", "parameters", "minimize", "screen", "trainable numbers, head included"),
     Measure("macs", "multiply-accumulates", "minimize", "screen", "of one image, see cost.static"),
+    Measure("activations", "elements", "minimize", "screen", "written by what macs counts"),
+    Measure("peak_memory_bytes", "bytes", "minimize", "screen", "of one image, without weights"),
 )
 _TIMED = (Measure("latency_ms", "ms", "minimize", "latency", "median of one image on the device"),)
 _SCORED = tuple(

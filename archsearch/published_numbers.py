@@ -91,7 +91,7 @@ def standing(architecture: Architecture) -> dict[str, str]:
     frame = published_summary()
     own = frame[[published.load(net).id == architecture.id for net in frame["net"]]]
     others = frame.drop(own.index)
-    params, macs = count(architecture)
+    params, macs, *_ = count(architecture)
     said = {
         "by params": _between(others, "counted_params_m", params / 1e6, 1e6),
         "by MACs": _between(others, "counted_gmacs", macs / 1e9, 1e9),
@@ -175,7 +175,9 @@ def _counted(row: Line) -> tuple[float, float]:
     if net not in published.names() or row["dataset"] not in _CLASSIFICATION:
         return np.nan, np.nan
     architecture = published.load(str(net))
-    params, macs = count(architecture.at(int(resolution)) if resolution.isdigit() else architecture)
+    params, macs, *_ = count(
+        architecture.at(int(resolution)) if resolution.isdigit() else architecture
+    )
     return params / 1e6, macs / 1e9
 
 
@@ -187,7 +189,7 @@ def _main_row(rows: pd.DataFrame, name: str) -> pd.Series:
         & rows["recipe"].isna()
     ]
     if own.empty:
-        params, macs = count(net)
+        params, macs, *_ = count(net)
         alone = {"counted_params_m": params / 1e6, "counted_gmacs": macs / 1e9}
         return pd.Series({"net": name, **alone}, index=rows.columns)
     known = own[["top1", "params_m", "gmacs"]].notna().sum(axis=1)

@@ -9,6 +9,7 @@ from archsearch.datasets import Images, load
 from archsearch.engines import ENGINES
 from archsearch.environment import environment
 from archsearch.errors import InputError
+from archsearch.feasible import FeasibleSpace
 from archsearch.screen import start_candidates
 from archsearch.search import Run
 from archsearch.store import Store
@@ -47,14 +48,15 @@ def work_on(study: Study, folder: Path, watch: Callable[[Run], Callable[[], None
 
 
 def _begin(study: Study, folder: Path, images: Images) -> Run:
-    start = start_candidates(study)
+    space = FeasibleSpace.of(study)
+    start = start_candidates(study, space)
     if folder.exists() and {entry.name for entry in folder.iterdir()} - BEGUN:
         raise InputError(f"{folder}: is not empty and holds no run; choose another with --out")
     folder.mkdir(parents=True, exist_ok=True)
     made_by = environment(images.fingerprint, study.settings.engine.threads)
     store = Store.create(folder / DATABASE, study.data, study.identity, made_by)
     _write_study(study, folder)
-    return Run(study, store, start)
+    return Run(study, store, start, space)
 
 
 def _resume(study: Study, folder: Path, images: Images) -> Run:

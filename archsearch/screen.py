@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from archsearch.architecture import Architecture
-from archsearch.blocks.layer import Cost
-from archsearch.cost import count
+from archsearch.codes import IntArray, active, codes_of
+from archsearch.cost import NetCost, count
 from archsearch.errors import InputError
+from archsearch.feasible import FeasibleSpace
 from archsearch.seeds import derive
-from archsearch.space import NotAMember, SearchSpace
+from archsearch.space import NotAMember
+from archsearch.splitting import FloatArray
 from archsearch.study import Study
 from archsearch.trial import Choices, Measured
 
@@ -25,7 +28,7 @@ class Candidate:
 
     choices: Choices
     architecture: Architecture
-    cost: Cost
+    cost: NetCost
 
     def measures(self) -> dict[str, Measured]:
         """The counted measures, as a trial stores them."""
@@ -74,7 +77,7 @@ class Screen:
         return Candidate(choices, architecture, cost)
 
 
-def excess(study: Study, cost: Cost) -> Mapping[str, float]:
+def excess(study: Study, cost: NetCost) -> Mapping[str, float]:
     """The limits that ``cost`` breaks, and by what share of the limit."""
     values = cost._asdict()
     outside = {
@@ -86,100 +89,79 @@ def excess(study: Study, cost: Cost) -> Mapping[str, float]:
 StartList = tuple[list[tuple[str, Candidate]], Counter[str]]
 """The candidates that begin a search, with their origin, and what their screening counted."""
 
+CHOICE = 4
+"""Feasible points for each one that the start keeps; where fewer are met, more are looked for."""
 
-def start_candidates(study: Study) -> StartList:
+
+def start_candidates(study: Study, space: FeasibleSpace | None = None) -> StartList:
     """The candidates that begin a search, with their origin, and what their screening counted.
 
-    The published nets of ``start.nets`` come first; then ``start.keep`` of ``start.screen`` random
-    members, chosen greedily so that each is farthest from those before it in log params and MACs.
+    The published nets of ``start.nets`` come first; then ``start.keep`` of a pool of random
+    members within the limits, chosen greedily so that each is farthest from those before it in log
+    params and MACs. The pool is what is feasible of ``start.screen`` random points, all counted at
+    once; where that is less than ``CHOICE`` times ``start.keep``, the rest is sampled among
+    feasible points directly.
+
+    Args:
+        study: the study.
+        space: the feasible part of its space, if it was made before.
 
     Raises:
         InputError: a published net is no member or breaks a limit; no member meets the limits.
     """
+    space = space or FeasibleSpace.of(study)
     screen = Screen(study)
     begin = [
         (f"published:{net.name}", _published(study, screen, net)) for net in study.start_nets()
     ]
-    rng = np.random.default_rng(derive(study.settings.seed, "start"))
-    pool: dict[str, Candidate] = {}
-    for _ in range(study.settings.start.screen):
-        candidate = screen.judge(study.space.draw(rng))
-        if candidate is not None:
-            screen.counts["duplicate"] += candidate.architecture.id in pool
-            pool.setdefault(candidate.architecture.id, candidate)
-    if not pool and not begin:
-        ensure_feasible(study)
-    chosen = _spread(list(pool.values()), [c for _, c in begin], study.settings.start.keep)
-    return [*begin, *(("start", candidate) for candidate in chosen)], screen.counts
+    nets = [candidate for _, candidate in begin]
+    pool = _pool(study, space, screen.counts)
+    if not len(pool) and not nets:
+        space.ensure()
+    pool = _new(study, pool, nets, screen.counts)
+    chosen = _spread(study, space, pool, nets, screen.counts)
+    return [*begin, *(("start", candidate) for candidate in chosen)], +screen.counts
 
 
-def ensure_feasible(study: Study, draws: int = 1000, walks: int = 3) -> None:
+def ensure_feasible(study: Study) -> None:
     """Refuse limits that no member seems to meet, before anything is trained.
 
-    Looks at random members, then walks downhill from the best of them, leaf by leaf.
-
     Raises:
-        InputError: with the smallest values that were found.
+        InputError: with the closest value that was found.
     """
-    rng = np.random.default_rng(derive(study.settings.seed, "feasible"))
-    judged = _judged(study, [study.space.draw(rng) for _ in range(draws)])
-    if not judged:
-        raise InputError(
-            f"{study.space.name}: none of {draws} random points is a valid member; "
-            "check the widths against the layers' rules"
-        )
-    closest = judged[0]
-    for start in judged[:walks]:
-        closest = min(closest, _downhill(study, start), key=_excess_first)
-        if closest[0] <= 0:
-            return
-    raise InputError(_nothing_fits(study, closest[1]))
+    FeasibleSpace.of(study).ensure()
 
 
-Judged = tuple[float, Choices]
+def _pool(study: Study, space: FeasibleSpace, counts: Counter[str]) -> IntArray:
+    """Feasible points as rows of codes; what was looked at for them is counted."""
+    start = study.settings.start
+    rng = np.random.default_rng(derive(study.settings.seed, "start"))
+    drawn = space.draw_rows(rng, start.screen)
+    reason = space.judge(drawn).reason
+    counts.update(space.refusals(reason), asked=start.screen)
+    pool: IntArray = drawn[reason == 0]
+    missing = min(start.screen, CHOICE * start.keep) - len(pool)
+    if missing <= 0 or space.problem is not None:
+        return pool
+    space.counts.clear()
+    more = np.stack(list(islice(space.rows(rng), missing)))
+    counts.update(space.counts, asked=missing)
+    return np.concatenate([pool, more], dtype=np.int64)
 
 
-def _excess_first(judged: Judged) -> float:
-    return judged[0]
-
-
-def _judged(study: Study, points: Iterable[Choices]) -> list[Judged]:
-    """The valid ones of ``points`` with their excess over all limits, the closest first."""
-    totals = ((_total_excess(study, study.space, point), point) for point in points)
-    return sorted(((t, point) for t, point in totals if t is not None), key=_excess_first)
-
-
-def _downhill(study: Study, closest: Judged) -> Judged:
-    """Go to the closest neighbour as long as there is a closer one and a limit is broken."""
-    while closest[0] > 0:
-        near = _judged(study, study.space.neighbours(closest[1]))
-        if not near or near[0][0] >= closest[0]:
-            break
-        closest = near[0]
-    return closest
-
-
-def _nothing_fits(study: Study, best: Choices) -> str:
-    limits = study.settings.constraints
-    cost = count(study.space.decode(best), study.settings.classes)
-    broken = excess(study, cost)
-    name = max(broken, key=lambda key: broken[key])
-    limit, value = limits[name], cost._asdict()[name]
-    above = limit.at_most is not None and value > limit.at_most
-    bound = f"at_most: {limit.at_most:,.0f}" if above else f"at_least: {limit.at_least:,.0f}"
-    others = " together with the other limits" if len(limits) > 1 else ""
-    return (
-        f"constraints.{name}: no member of {study.space.name} meets {bound}{others}; the closest "
-        f"found has {value:,} {name}; change the limit or the space"
-    )
-
-
-def _total_excess(study: Study, space: SearchSpace, point: Choices) -> float | None:
-    try:
-        architecture = space.decode(point)
-    except NotAMember:
-        return None
-    return sum(excess(study, count(architecture, study.settings.classes)).values())
+def _new(
+    study: Study, pool: IntArray, known: Sequence[Candidate], counts: Counter[str]
+) -> IntArray:
+    """The points of the pool that are neither ``known`` nor stand in it before; others count."""
+    tree = study.space.tree
+    before = [codes_of(tree, candidate.choices) for candidate in known]
+    shown = np.where(active(tree, pool), pool, 0)
+    shape = (len(before), pool.shape[1])
+    rows: IntArray = np.concatenate([np.array(before, dtype=np.int64).reshape(shape), shown])
+    first = np.sort(np.unique(rows, axis=0, return_index=True)[1])
+    first = first[first >= len(before)]
+    counts.update(duplicate=len(pool) - len(first))
+    return rows[first]
 
 
 def _published(study: Study, screen: Screen, net: Architecture) -> Candidate:
@@ -199,32 +181,59 @@ def _published(study: Study, screen: Screen, net: Architecture) -> Candidate:
     return screen.accepted[-1]
 
 
-def _spread(pool: list[Candidate], given: Sequence[Candidate], keep: int) -> list[Candidate]:
-    """Choose ``keep`` of ``pool`` by farthest-point sampling, beginning behind ``given``."""
-    if not pool or not keep:
-        return []
-    points, seeds = _positions(pool), _positions(given)
+def _spread(
+    study: Study,
+    space: FeasibleSpace,
+    pool: IntArray,
+    given: Sequence[Candidate],
+    counts: Counter[str],
+) -> list[Candidate]:
+    """Choose ``start.keep`` points of the pool, each the farthest from those before it.
+
+    Different points can be one architecture, which is seen only now; the next one then comes.
+    """
+    counted = space.judge(pool).counted
+    order = _farthest(
+        _positions(counted.params, counted.macs),
+        _positions([c.cost.params for c in given], [c.cost.macs for c in given]),
+    )
+    screen = Screen(study, [candidate.architecture.id for candidate in given])
+    while len(screen.accepted) < study.settings.start.keep:
+        index = next(order, None)
+        if index is None:
+            break
+        screen.accept(space.point(pool[index]))
+    counts.update(duplicate=screen.counts["duplicate"])
+    return screen.accepted
+
+
+def _farthest(points: FloatArray, given: FloatArray) -> Iterator[int]:
+    """Order points (N, 2) by farthest-point sampling behind ``given``, on the points' ranges.
+
+    With nothing given the point nearest to the middle comes first.
+    """
+    if not len(points):
+        return
     low, high = points.min(axis=0), points.max(axis=0)
     scale = np.where(high > low, high - low, 1.0)
-    points, seeds = (points - low) / scale, (seeds - low) / scale
+    points, given = (points - low) / scale, (given - low) / scale
     middle = ((points - points.mean(axis=0)) ** 2).sum(axis=1)
-    distance = -middle if not given else _nearest(points, seeds)
-    chosen: list[int] = []
-    while len(chosen) < min(keep, len(pool)):
+    distance = _nearest(points, given) if len(given) else -middle
+    for number in range(len(points)):
         index = int(distance.argmax())
-        chosen.append(index)
+        yield index
         new = _nearest(points, points[index : index + 1])
-        distance = new if len(chosen) == 1 and not given else np.minimum(distance, new)
-        distance[chosen] = -np.inf
-    return [pool[index] for index in chosen]
+        distance = np.minimum(distance, new) if number or len(given) else new
+        distance[index] = -np.inf
 
 
-def _positions(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
-    costs = np.array([candidate.cost for candidate in candidates], dtype=float).reshape(-1, 2)
-    logs: NDArray[np.float64] = np.log(costs)
+def _positions(params: ArrayLike, macs: ArrayLike) -> FloatArray:
+    """Logarithms (N, 2)."""
+    logs: FloatArray = np.log(np.stack([params, macs], axis=1, dtype=float))
     return logs
 
 
-def _nearest(points: NDArray[np.float64], to: NDArray[np.float64]) -> NDArray[np.float64]:
+def _nearest(points: FloatArray, to: FloatArray) -> FloatArray:
+    """Squared distance (N,) of every point to the nearest of ``to``."""
     squares = ((points[:, None, :] - to[None, :, :]) ** 2).sum(axis=2)
     return np.asarray(squares.min(axis=1))

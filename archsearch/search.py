@@ -14,6 +14,7 @@ from dataclasses import replace
 from math import ceil
 
 from archsearch.evaluate import Job, Outcome, Package
+from archsearch.feasible import FeasibleSpace
 from archsearch.ranking import promoted, told
 from archsearch.samplers.sampler import Past
 from archsearch.screen import Candidate, Screen, StartList, start_candidates
@@ -32,7 +33,13 @@ class Run:
     ``next_package`` and ``finish`` are all that an engine calls.
     """
 
-    def __init__(self, study: Study, store: Store, start: StartList | None = None) -> None:
+    def __init__(
+        self,
+        study: Study,
+        store: Store,
+        start: StartList | None = None,
+        space: FeasibleSpace | None = None,
+    ) -> None:
         self.study = study
         self.store = store
         self.trials: dict[int, Trial] = {trial.number: trial for trial in store.trials()}
@@ -42,7 +49,8 @@ class Run:
             self.counts.update(generation.counts)
             self._settled |= {generation.number} if generation.settled else set()
         self.exhausted = False
-        self._sampler = study.sampler()
+        self._space = space or FeasibleSpace.of(study)
+        self._sampler = study.sampler(self._space)
         self._start = start
         self._began = time.monotonic()
         self._before_s = store.active_seconds()
@@ -189,7 +197,7 @@ class Run:
         """The next ``count`` candidates: what is left of the start, then the sampler's."""
         counts: Counter[str] = Counter()
         if self._start is None:
-            self._start = start_candidates(self.study)
+            self._start = start_candidates(self.study, self._space)
         begin, screened = self._start
         counts.update({} if self.trials else screened)
         begin = begin[len(self.trials) : len(self.trials) + count]
@@ -197,6 +205,7 @@ class Run:
         known = [t.architecture_id for t in self.trials.values()]
         screen = Screen(self.study, [*known, *(c.architecture.id for _, c in begin)])
         if count > len(begin):
+            self._space.counts.clear()
             proposals = self._sampler.ask(
                 self._past(),
                 count - len(begin),
@@ -209,6 +218,7 @@ class Run:
                 ("sampler", by_choices[repr(sorted(p.choices.items()))], dict(p.note))
                 for p in proposals
             ]
+            counts.update(self._space.counts)
         counts.update(screen.counts)
         return found, counts
 

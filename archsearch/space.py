@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel
 
 from archsearch import matching
 from archsearch.architecture import Architecture, Stage
 from archsearch.blocks.layer import Layer
+from archsearch.codes import leaves_of, made
 from archsearch.distinct import all_distinct
 from archsearch.documents import Document, Location, Misfit, read
 from archsearch.errors import InputError
@@ -62,6 +62,11 @@ class SearchSpace:
     def draw(self, rng: np.random.Generator) -> Choices:
         """Draw a point, every active leaf uniformly. It may break a layer's rule: see decode."""
         return self.walk(lambda _, domain: domain.labels[int(rng.integers(len(domain.labels)))])
+
+    def draws(self, rng: np.random.Generator) -> Iterator[Choices]:
+        """Draw points one after another, without end."""
+        while True:
+            yield self.draw(rng)
 
     def sample(self, rng: np.random.Generator, patience: int = 10_000) -> Architecture:
         """Draw a valid member: points are drawn until one breaks no layer's rule.
@@ -138,7 +143,7 @@ class SearchSpace:
 
     @cached_property
     def _leaves(self) -> tuple[tuple[str, Domain], ...]:
-        return tuple(dict(_tree_leaves(self.tree)).items())
+        return tuple((leaf.path, leaf.domain) for leaf in leaves_of(self.tree))
 
     def _completed(self, choices: Choices) -> Choices:
         return self.walk(lambda path, domain: choices.get(path, domain.labels[0]))
@@ -254,53 +259,13 @@ def _layer(slot: Slot, path: str, pick: Pick) -> Any:
         (name, _close(node, f"{path}.{alternative.label}.{name}", pick))
         for name, node in alternative.leaves.items()
     )
-    return None if alternative.model is None else _made(alternative.model, leaves)
-
-
-@lru_cache(maxsize=65_536)
-def _made(model: type[BaseModel], leaves: tuple[tuple[str, Any], ...]) -> BaseModel:
-    """Layers are values: the same leaves give the same object, validated once."""
-    return model(**dict(leaves))
+    return None if alternative.model is None else made(alternative.model, leaves)
 
 
 def _close(node: Node, path: str, pick: Pick) -> Any:
     if isinstance(node, Fixed):
         return node.value
     return node.values[node.domain.labels.index(pick(path, node.domain))]
-
-
-def _tree_leaves(tree: Tree) -> Iterator[tuple[str, Domain]]:
-    yield from _node_leaves("input.resolution", tree.resolution)
-    yield from _slot_leaves("stem", tree.stem)
-    yield from _node_leaves("stem.width", tree.stem_width)
-    for index, stage in enumerate(tree.stages):
-        path = f"stages.{index}"
-        yield from _node_leaves(f"{path}.repeat", stage.repeat)
-        yield from _node_leaves(f"{path}.width", stage.width)
-        yield from _slot_leaves(f"{path}.downsample", stage.downsample)
-        for number, group in enumerate(stage.groups):
-            yield from _group_leaves(f"{path}.blocks.{number}", group)
-    yield from _slot_leaves("head", tree.head)
-
-
-def _group_leaves(path: str, group: Group) -> Iterator[tuple[str, Domain]]:
-    yield from _node_leaves(f"{path}.repeat", group.repeat)
-    copies = range(max(values_of(group.repeat))) if group.vary else [None]
-    for copy in copies:
-        yield from _slot_leaves(path if copy is None else f"{path}.{copy}", group.slot)
-
-
-def _slot_leaves(path: str, slot: Slot) -> Iterator[tuple[str, Domain]]:
-    if len(slot.alternatives) > 1:
-        yield f"{path}.layer", slot.domain
-    for alternative in slot.alternatives:
-        for name, node in alternative.leaves.items():
-            yield from _node_leaves(f"{path}.{alternative.label}.{name}", node)
-
-
-def _node_leaves(path: str, node: Node) -> Iterator[tuple[str, Domain]]:
-    if not isinstance(node, Fixed):
-        yield path, node.domain
 
 
 def _name(document: Document) -> str | None:

@@ -20,6 +20,7 @@ from archsearch.measures import MEASURES, Direction
 from archsearch.records import check
 from archsearch.samplers import SAMPLERS, check_options, make_sampler
 from archsearch.samplers.sampler import Sampler
+from archsearch.samplers.strategy import Space
 from archsearch.settings import GENERATION, Settings
 from archsearch.space import SearchSpace, tree_of
 from archsearch.trial import Stage
@@ -51,11 +52,11 @@ class Study:
         }
         return tuple(stage for stage, there in has.items() if there)
 
-    def sampler(self) -> Sampler:
-        """A fresh sampler of this study."""
+    def sampler(self, space: Space | None = None) -> Sampler:
+        """A fresh sampler of this study, over ``space`` instead of the whole one if it is given."""
         ((name, options),) = self.settings.sampler.items()
         directions = [objective.direction for objective in self.settings.objectives]
-        return make_sampler(name, self.space, directions, options)
+        return make_sampler(name, space or self.space, directions, options)
 
     def start_nets(self) -> list[Architecture]:
         """The published nets that seed the search."""

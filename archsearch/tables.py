@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from archsearch.architecture import Architecture
+from archsearch.blocks.layer import Layer
 from archsearch.measures import MEASURES, Direction
 from archsearch.notation import UNKNOWN, quantity
 from archsearch.pareto import non_dominated
@@ -112,6 +113,12 @@ def family(architecture: Architecture) -> str:
     It is the most frequent kind beside plain convolutions, which every net has; of two equally
     frequent ones, that which stands nearer to the head.
     """
-    kinds = [block.kind for stage in architecture.stages for block in stage.blocks]
+    kinds = [_kind(block) for stage in architecture.stages for block in stage.blocks]
     counts = Counter(kind for kind in reversed(kinds) if kind not in _CONVOLUTIONS)
     return counts.most_common(1)[0][0] if counts else CONVOLUTIONS_ONLY
+
+
+def _kind(block: Layer) -> str:
+    """A block's kind; a frame of circular convolutions or a block made circular counts as pacc."""
+    circular = block.kind in _CONVOLUTIONS and getattr(block, "kernel", None) == "global"
+    return "pacc" if circular or block.kind == "pacc_frame" else block.kind

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
+from liveness import largest_live_set
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.live import LiveSet
+from archsearch.cost.dispatch import operations_of
 
 SIZES = ((1, 1), (1, 5), (3, 2), (7, 9), (12, 12), (20, 17))
 
@@ -38,22 +40,26 @@ def made(layer: Layer, site: Site, seed: int = 0) -> nn.Module:
 
 
 def measured_cost(module: nn.Module, x: Tensor) -> Cost:
-    """Parameters counted one by one, MACs as PyTorch counts them at dispatch."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        module(x)
-    return Cost(sum(p.numel() for p in module.parameters()), counter.get_total_flops() // 2)
+    """Parameters counted one by one, the others operator by operator while the module runs."""
+    operations = operations_of(module, x)
+    params = sum(p.numel() for p in module.parameters())
+    return Cost(params, sum(o.macs for o in operations), sum(o.elements for o in operations))
 
 
-def check_cost(layer: Layer, site: Site, fourier_macs: int = 0) -> None:
-    """The closed form equals the module's own parameters and the counted MACs.
+def check_cost(layer: Layer, site: Site) -> None:
+    """The closed forms equal what the module holds, multiplies, writes and keeps alive.
 
-    Shared parameters are the stage's. Fourier transforms, which PyTorch does not count, are given.
+    Shared parameters are the stage's.
     """
     x = noise(1, site.in_channels, site.height, site.width)
-    measured = measured_cost(made(layer, site), x)
+    module = made(layer, site)
+    measured = measured_cost(module, x)
     shared = sum(math.prod(shape) for shape in layer.shared(site).values())
-    expected = Cost(measured.params - shared, measured.macs + fourier_macs)
-    assert layer.cost(site) == expected
+    assert layer.cost(site) == measured._replace(params=measured.params - shared)
+    assert layer.live(site) == largest_live_set(module, x)
+    live = LiveSet(site.elements)
+    layer.follow(site, live)
+    assert live.now == site.channels * math.prod(layer.out_size(site.height, site.width))
 
 
 def check_sizes(layer: Layer, site: Site) -> None:

@@ -20,6 +20,7 @@ from typer.testing import CliRunner, Result
 
 import archsearch
 from archsearch.cli import app
+from archsearch.cost.extremes import extremes
 from archsearch.documents import read
 from archsearch.results import open_run
 from archsearch.schema import architecture_schema, space_schema
@@ -428,18 +429,41 @@ def test_describe_prints_size_leaves_and_costs() -> None:
     assert f"{space.size:,} points, 10^2.51; no two give the same architecture" in output
     for path, domain in space.leaves():
         assert re.search(rf"{re.escape(path)} +{', '.join(map(str, domain.labels))}", output)
-    assert "50 random members" in output
+    assert "between them, 50 random ones" in output
     assert re.search(r"params( +\d+(\.\d+)? k){7}", output)
+    ends = extremes(space.tree)
+    assert re.search(rf"smallest params +{ends.smallest['params'].value:,} +16x16 ", output)
+    assert re.search(rf"largest macs +{ends.largest['macs'].value:,} +24x24 +16: ", output)
 
 
 def test_describe_counts_the_members_within_a_study_s_limits() -> None:
-    """And what each limit refuses."""
-    output = printed("space", "describe", SPACE, "--study", STUDY)
-    found = re.search(r"(\d+) of 1,000 random members meet the limits of tiny", output)
-    refuses = re.search(r"params: at_most 20,000 +(\d+)", output)
+    """And what each limit refuses, together with others and alone."""
+    output = printed("space", "describe", SPACE, "--study", STUDY, "-n", 1000)
+    found = re.search(r"(\d+) of 1,000 random members meet the limits of tiny: (\S+) %", output)
+    refuses = re.search(r"params: at_most 20,000 +(\S+) % +(\S+) %", output)
     assert found is not None
     assert refuses is not None
-    assert int(found[1]) + int(refuses[1]) == 1000
+    assert float(found[2]) == int(found[1]) / 10
+    assert float(found[2]) + float(refuses[1]) == pytest.approx(100)
+    assert refuses[1] == refuses[2]
+    low, high = (float(text) for text in re.findall(r"(\S+) %", output.split("interval:")[1])[:2])
+    assert low < float(found[2]) < high
+
+
+def test_describe_says_which_limit_refuses_most_and_which_no_member_meets(
+    study: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A limit that cannot be met with the exact value that comes closest."""
+    impossible = study(
+        ("{params: {at_most: 20000}}", "{params: {at_most: 12}, macs: {at_least: 9}}")
+    )
+    output = printed("space", "describe", tmp_path / "tiny.yaml", "--study", impossible)
+    least = extremes(load_space(SPACE).tree, 10).smallest["params"].value
+    assert f"no member meets params: at_most 12; the closest has exactly {least:,}" in output
+    assert "the limit on params refuses most, and most that no other limit refuses" in output
+    assert (
+        "0 of 10,000 random members meet the limits of tiny: 0.0 % (95 % interval: 0.0 %" in output
+    )
 
 
 def test_sample_prints_or_writes_members(tmp_path: Path) -> None:

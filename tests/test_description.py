@@ -32,11 +32,15 @@ def test_the_parts_of_a_published_net_add_up(name: str) -> None:
     """Layers to stages, stages to the totals, the totals to the counts."""
     net = published.load(name)
     said = describe(net, 10)
-    assert (said.params, said.macs) == count(net, 10)
+    assert count(net, 10) == (
+        said.params, said.macs, said.activations, said.peak_memory_bytes,
+    )  # fmt: skip
     assert (said.id, said.name, said.resolution) == (net.id, name, net.resolution)
     for stage in said.stages:
         assert stage.params == sum(layer.params for layer in stage.layers)
         assert stage.macs == sum(layer.macs for layer in stage.layers)
+        assert stage.activations == sum(layer.activations for layer in stage.layers)
+        assert stage.peak_memory_bytes == max(layer.peak_memory_bytes for layer in stage.layers)
     assert [s.name for s in said.stages] == [
         "stem", *(f"stages.{i}" for i in range(len(net.stages))), "head",
     ]  # fmt: skip
@@ -70,6 +74,8 @@ def test_rows_fold_equal_layers_and_keep_their_sums() -> None:
     assert stage.size == layers[-1].size == "88 x 16 x 16"
     assert stage.params == sum(row.params for row in layers)
     assert stage.macs == sum(row.macs for row in layers)
+    assert stage.peak_memory_bytes == max(row.peak_memory_bytes for row in layers)
+    assert rows[-1][3:] == count(published.load("edgenext_xx_small"))
 
 
 def test_a_stage_without_a_layer_gives_what_it_gets() -> None:
@@ -85,7 +91,9 @@ def test_the_data_is_plain_json() -> None:
     """With the promised keys, every leaf of every layer, and sums that hold in it."""
     said = describe(published.load("cmt_ti").at((160, 192)))
     data = json.loads(json.dumps(said.to_data()))
-    assert list(data) == ["id", "name", "params", "macs", "resolution", "stages"]
+    assert list(data) == [
+        "id", "name", "params", "macs", "activations", "peak_memory_bytes", "resolution", "stages",
+    ]  # fmt: skip
     assert data["resolution"] == [160, 192]
     assert data["params"] == sum(stage["params"] for stage in data["stages"])
     block = data["stages"][1]["layers"][1]

@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fourier_macs import fourier_macs
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from measured_nets import measured_net
 from small_spaces import space_data, space_of
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from archsearch.architecture import Architecture
 from archsearch.blocks.cmt import CmtBlock
-from archsearch.blocks.layer import Cost
 from archsearch.cost import count
 from archsearch.documents import Document
 from archsearch.errors import InputError
@@ -97,21 +95,12 @@ def net(*stages: Any, **rest: Any) -> Architecture:
     return architecture_of(Document("net", space_data(*stages, **rest)))
 
 
-def measured(architecture: Architecture, classes: int) -> Cost:
-    """Numbers in the module, and half of the FLOPs that PyTorch sees in one image."""
-    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        module = build(architecture, classes).eval()
-        module(torch.empty(1, architecture.channels, *architecture.size))
-    params = sum(parameter.numel() for parameter in module.parameters())
-    return Cost(params, counter.get_total_flops() // 2 + fourier_macs(architecture))
-
-
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_closed_form_counts_mobile_members_exactly(seed: int) -> None:
-    """Params and MACs equal those of the built module, to the last one."""
+    """All costs equal those of the built module, to the last one."""
     architecture = MOBILE.sample(np.random.default_rng(seed))
-    assert count(architecture) == measured(architecture, 1000)
+    assert count(architecture) == measured_net(architecture)
 
 
 @settings(max_examples=25, deadline=None)
@@ -119,7 +108,7 @@ def test_the_closed_form_counts_mobile_members_exactly(seed: int) -> None:
 def test_the_closed_form_counts_every_layer_exactly(seed: int, classes: int) -> None:
     """So it is for layers outside the mobile space, odd sizes and other heads."""
     architecture = member(seed)
-    assert count(architecture, classes) == measured(architecture, classes)
+    assert count(architecture, classes) == measured_net(architecture, classes)
 
 
 @settings(max_examples=12, deadline=None)

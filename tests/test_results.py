@@ -132,8 +132,11 @@ def test_a_front_of_other_measures_takes_their_own_directions(run: RunResults) -
     [
         (["val_acuracy"], r"unknown measure 'val_acuracy'; did you mean 'val_accuracy'\?"),
         (["macs", "macs"], "'macs' was given twice"),
-        (["latency_ms"], "latency_ms was not measured in this run; measured: macs, naswot"),
-        ([], "no objective was given; valid: latency_ms, macs"),
+        (
+            ["latency_ms"],
+            "latency_ms was not measured in this run; measured: activations, macs, naswot",
+        ),
+        ([], "no objective was given; valid: activations, latency_ms, macs"),
     ],
 )
 def test_a_front_of_what_is_not_there_is_refused(

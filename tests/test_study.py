@@ -123,7 +123,8 @@ WRONG = [
     ("  - maximize: val_accuracy\n  - minimize: macs", "  []", "5: objectives: got []; "),
     ("params:", "parms:", "9: constraints.parms: unknown measure 'parms'; did you mean 'params'?"),
     ("params:", "val_accuracy:", "9: constraints.val_accuracy: a constraint holds on a counted "
-     "measure (params, macs); val_accuracy is known only after the stage 'train'"),
+     "measure (params, macs, activations, peak_memory_bytes); val_accuracy is known only after "
+     "the stage 'train'"),
     ("{at_most: 20000}", "{at_mst: 1}", "9: constraints.params.at_mst: unknown key 'at_mst'; did "
      "you mean 'at_most'?"),
     ("{at_most: 20000}", "{}", "9: constraints.params: a constraint needs at_most or at_least"),

@@ -119,3 +119,6 @@ def test_the_family_is_the_most_frequent_block_beside_convolutions() -> None:
     assert family(net("pacc", *convolution, "gnconv")) == "gnconv"
     assert family(net(*convolution)) == CONVOLUTIONS_ONLY
     assert family(published.load("edgenext_xx_small")) == "sdta"
+    for name in ("parcnet_s", "parc_mobilenetv2", "parc_resnet50", "parc_convnext_xt"):
+        assert family(published.load(name)) == "pacc"
+    assert family(published.load("hornet_tiny_gf")) == "gnconv"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from math import floor, prod
 from typing import ClassVar, Literal
 
 from torch import Tensor, nn
@@ -12,7 +13,8 @@ from torch.nn import functional as F
 from archsearch.blocks.counting import conv2d, norm, pointwise
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import OddKernel, Ratio
-from archsearch.blocks.pacc import HalvesCircular, halves_cost, halves_problem
+from archsearch.blocks.live import LiveSet
+from archsearch.blocks.pacc import HalvesCircular, follow_halves, halves_cost, halves_problem
 
 
 class BottleneckBlock(nn.Module):
@@ -68,6 +70,21 @@ class Bottleneck(Layer):
         projection = pointwise(site.in_channels, site.channels, pixels, bias=False)
         return total + projection + norm(site.channels)
 
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        inner, pixels = self._inner(site), site.height * site.width
+        out_pixels = prod(self.out_size(site.height, site.width))
+        made = site.channels * out_pixels
+        live.write(inner * pixels)
+        if self.kernel == "global":
+            follow_halves(live, inner, site.height, site.width, self.position)
+        else:
+            live.replace(inner * pixels, inner * out_pixels)
+        live.replace(inner * out_pixels, made)
+        if not self._keeps_shape(site):
+            live.write(made)
+        live.free(live.now - made)
+
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
         inner = self._inner(site)
@@ -84,7 +101,7 @@ class Bottleneck(Layer):
         return BottleneckBlock(nn.Sequential(path), self._shortcut(site))
 
     def _inner(self, site: Site) -> int:
-        return int(site.channels / self.expand)
+        return floor(site.channels / self.expand)
 
     def _keeps_shape(self, site: Site) -> bool:
         return self.stride == 1 and site.in_channels == site.channels

@@ -14,8 +14,9 @@ from archsearch.blocks.counting import depthwise, matmul, pointwise
 from archsearch.blocks.counting import norm as norm_cost
 from archsearch.blocks.layer import Cost, Layer, Shape, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels, residual_problem
+from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import LayerNorm2d
-from archsearch.blocks.patches import PatchConv, patches
+from archsearch.blocks.patches import PatchConv, follow_patch_conv, patches
 
 Size = tuple[int, int]
 
@@ -186,6 +187,38 @@ class Cmt(Layer):
         if self.reduction > 1:
             total += depthwise(channels, self.reduction, keys) + norm_cost(channels)
         return total
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        map_, pixels = site.elements, site.height * site.width
+        hidden = hidden_channels(site.channels, self.expand) * pixels
+        if self.perception:
+            live.write(map_)
+            live.free(map_)
+        live.write(map_)
+        self._follow_attention(site, live)
+        live.free(map_)
+        live.write(map_)
+        live.replace(map_, hidden)
+        live.write(hidden)
+        live.free(hidden)
+        live.replace(hidden, map_)
+        live.free(map_)
+
+    def _follow_attention(self, site: Site, live: LiveSet) -> None:
+        """Over a map that dies with it."""
+        map_, keys = site.elements, self._keys(site)
+        keyed, scores = site.channels * keys, self.heads * site.height * site.width * keys
+        if self.reduction > 1:
+            follow_patch_conv(live, site, self.reduction, held=True)
+            live.replace(map_, map_)
+        else:
+            live.write(map_)
+        live.write(keyed)
+        live.replace(keyed, keyed)
+        live.replace(map_ + keyed, scores)
+        live.replace(scores + keyed, map_)
+        live.replace(map_, map_)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:
         """Make the module: (B, C, H, W) to the same shape, at any size.

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from archsearch.blocks.counting import depthwise
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import OddKernel, Ratio, residual_problem
-from archsearch.blocks.mlp import ScaledMlp, mlp_cost
+from archsearch.blocks.live import LiveSet
+from archsearch.blocks.mlp import ScaledMlp, follow_mlp, mlp_cost
 from archsearch.blocks.norms import Norm
-from archsearch.blocks.pacc import HalvesCircular, halves_cost
+from archsearch.blocks.pacc import HalvesCircular, follow_halves, halves_cost
 
 
 class ConvEncoderBlock(nn.Module):
@@ -68,6 +69,15 @@ class ConvEncoder(Layer):
         if self.kernel == "global":
             return halves_cost(site.channels, site.height, site.width, self.position) + mlp
         return depthwise(site.channels, self.kernel, pixels, bias=self._bias) + mlp
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        if self.kernel == "global":
+            follow_halves(live, site.channels, site.height, site.width, self.position, held=True)
+        else:
+            live.write(site.elements)
+        follow_mlp(live, site.channels, self.expand, site.height * site.width)
+        live.free(site.elements)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to the same shape."""

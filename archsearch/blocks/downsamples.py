@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -11,8 +12,9 @@ from torch import nn
 from archsearch.blocks.counting import conv2d
 from archsearch.blocks.counting import norm as norm_cost
 from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import NORMS, LayerNorm2d
-from archsearch.blocks.patches import PatchConv, patches
+from archsearch.blocks.patches import PatchConv, follow_patch_conv, patches
 
 
 class ConvDown(Layer):
@@ -45,6 +47,14 @@ class ConvDown(Layer):
         height, width = self.out_size(site.height, site.width)
         conv = conv2d(site.in_channels, site.channels, self.kernel, height * width, bias=self._bias)
         return conv if self.norm == "none" else conv + norm_cost(self._normed(site))
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        if self._padded:
+            out_pixels = prod(self.out_size(site.height, site.width))
+            live.replace(site.elements, site.channels * out_pixels)
+        else:
+            follow_patch_conv(live, site, self.kernel)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
@@ -100,6 +110,10 @@ class CmtPatch(Layer):
         height, width = self.out_size(site.height, site.width)
         conv = conv2d(site.in_channels, site.channels, 2, height * width)
         return conv + norm_cost(site.channels)
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        follow_patch_conv(live, site, 2)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""

@@ -15,7 +15,8 @@ from archsearch.blocks.counting import depthwise, fft2d, pointwise
 from archsearch.blocks.counting import norm as norm_cost
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import OddKernel, Ratio, residual_problem
-from archsearch.blocks.mlp import ScaledMlp, mlp_cost
+from archsearch.blocks.live import LiveSet
+from archsearch.blocks.mlp import ScaledMlp, follow_mlp, mlp_cost
 from archsearch.blocks.norms import LayerNorm2d, LayerScale
 
 _WEIGHT_STD = 0.02  # of the complex filters, as in the official code
@@ -199,6 +200,38 @@ class GnConv(Layer):
         for width in order_widths(channels, self.order)[:-1]:
             total += pointwise(width, 2 * width, pixels)
         return total
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        map_, pixels = site.elements, site.height * site.width
+        filtered, widths = self._filtered(site) * pixels, order_widths(site.channels, self.order)
+        live.write(map_)
+        live.replace(map_, 2 * map_)
+        self._follow_spatial(site, live)
+        if self.order > 1:
+            live.write(widths[0] * pixels)
+        live.free(2 * map_)
+        for width in widths[:-1]:
+            live.replace(width * pixels, 2 * width * pixels)
+        if self.order > 1:
+            live.free(filtered)
+        live.replace(map_, map_)
+        live.free(map_)
+        live.write(map_)
+        follow_mlp(live, site.channels, self.expand, pixels)
+        live.free(map_)
+
+    def _follow_spatial(self, site: Site, live: LiveSet) -> None:
+        """From the projection, which stays for its first part, to the filtered rest."""
+        channels = self._filtered(site)
+        filtered = channels * site.height * site.width
+        live.write(filtered)
+        if self.kernel == "global":
+            spectrum = channels * site.height * (site.width // 2 + 1)
+            live.write(spectrum)
+            live.replace(spectrum, filtered // 2)
+            live.replace(filtered, filtered // 2)
+            live.replace(filtered, filtered)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to the same shape."""

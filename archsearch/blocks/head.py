@@ -11,6 +11,7 @@ from archsearch.blocks.counting import norm as norm_cost
 from archsearch.blocks.counting import pointwise
 from archsearch.blocks.layer import Cost
 from archsearch.blocks.leaves import Epsilon
+from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import ACTIVATIONS, Activation, LayerNorm2d
 
 
@@ -79,6 +80,17 @@ class Head(BaseModel):
             total += pointwise(channels, features, height * width, bias=self.bias)
             total += norm_cost(features)
         return total
+
+    def live(self, channels: int, height: int, width: int, classes: int) -> int:
+        """Elements of the largest live set on a map (channels, height, width); see ``Layer``."""
+        features, pixels = self.project or channels, height * width
+        live = LiveSet(channels * pixels)
+        if self.project:
+            live.replace(channels * pixels, features * pixels)
+        if self.pool == "mean" or (self.norm == "layer" and pixels > 1):
+            live.replace(features * pixels, features)
+        live.replace(live.now, classes)
+        return live.most
 
     def build(self, channels: int, classes: int) -> nn.Module:
         """Make the module: (B, channels, H, W) to (B, classes)."""

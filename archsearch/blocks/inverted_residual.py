@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from math import floor, prod
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -12,8 +13,9 @@ from torch import Tensor, nn
 from archsearch.blocks.counting import depthwise, norm, pointwise
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import OddKernel, Ratio
+from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import ACTIVATIONS
-from archsearch.blocks.pacc import HalvesCircular, halves_cost, halves_problem
+from archsearch.blocks.pacc import HalvesCircular, follow_halves, halves_cost, halves_problem
 
 
 def rounded(channels: float) -> int:
@@ -21,7 +23,7 @@ def rounded(channels: float) -> int:
 
     MobileNet's rule for widths; at least 8.
     """
-    nearest = max(8, int(channels + 4) // 8 * 8)
+    nearest = max(8, floor(channels + 4) // 8 * 8)
     return nearest + 8 if nearest < 0.9 * channels else nearest
 
 
@@ -98,6 +100,31 @@ class InvertedResidual(Layer):
         expand = pointwise(site.in_channels, hidden, site.height * site.width, bias=False)
         return total + expand + norm(hidden)
 
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        hidden, pixels = self._hidden(site), site.height * site.width
+        out_pixels = prod(self.out_size(site.height, site.width))
+        adds, held = self._adds(site), self._adds(site)
+        if self.expand != 1:
+            live.replace(0 if adds else site.elements, hidden * pixels)
+            held = False
+        if self.kernel == "global":
+            follow_halves(live, hidden, site.height, site.width, self.position, held=held)
+        else:
+            live.replace(0 if held else hidden * pixels, hidden * out_pixels)
+        self._follow_squeeze(site, live)
+        live.replace(hidden * out_pixels, site.channels * out_pixels)
+        if adds:
+            live.free(site.elements)
+
+    def _follow_squeeze(self, site: Site, live: LiveSet) -> None:
+        if self.squeeze:
+            hidden, squeezed = self._hidden(site), self._squeezed(site)
+            live.write(hidden)
+            live.replace(hidden, squeezed)
+            live.replace(squeezed, hidden)
+            live.free(hidden)
+
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
         hidden, activation = self._hidden(site), ACTIVATIONS[self.activation]
@@ -113,8 +140,11 @@ class InvertedResidual(Layer):
             parts["squeeze"] = SqueezeExcitation(hidden, self._squeezed(site))
         parts["project"] = nn.Conv2d(hidden, site.channels, 1, bias=False)
         parts["project_norm"] = nn.BatchNorm2d(site.channels)
-        residual = self.stride == 1 and site.in_channels == site.channels
-        return InvertedResidualBlock(nn.Sequential(parts), residual=residual)
+        return InvertedResidualBlock(nn.Sequential(parts), residual=self._adds(site))
+
+    def _adds(self, site: Site) -> bool:
+        """Whether the input is added."""
+        return self.stride == 1 and site.in_channels == site.channels
 
     def _hidden(self, site: Site) -> int:
         return site.in_channels if self.expand == 1 else rounded(site.in_channels * self.expand)

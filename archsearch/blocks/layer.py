@@ -9,6 +9,8 @@ from typing import ClassVar, NamedTuple
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 
+from archsearch.blocks.live import LiveSet
+
 Shape = tuple[int, ...]
 
 
@@ -17,17 +19,23 @@ class Cost(NamedTuple):
 
     ``params`` counts trainable numbers. ``macs`` counts multiply-accumulates of convolutions,
     linear layers and matrix products (FFT included, see ``counting.fft2d``); norms, activations,
-    biases and elementwise products are not counted.
+    biases, resizing and elementwise products of real numbers are not counted. ``activations``
+    counts the elements written by the operators that ``macs`` counts, a complex number as one.
     """
 
     params: int = 0
     macs: int = 0
+    activations: int = 0
 
     def __add__(self, other: object) -> Cost:
         """Add two costs field by field."""
         if not isinstance(other, Cost):
             return NotImplemented
-        return Cost(self.params + other.params, self.macs + other.macs)
+        return Cost(
+            self.params + other.params,
+            self.macs + other.macs,
+            self.activations + other.activations,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,11 @@ class Site:
     channels: int
     height: int
     width: int
+
+    @property
+    def elements(self) -> int:
+        """Elements of the map that comes in."""
+        return self.in_channels * self.height * self.width
 
 
 class Layer(BaseModel):
@@ -66,6 +79,25 @@ class Layer(BaseModel):
 
     def cost(self, site: Site) -> Cost:
         """Closed-form cost at ``site``, shared parameters left out."""
+        raise NotImplementedError
+
+    def live(self, site: Site) -> int:
+        """Elements of the largest live set while the layer runs on one image, its input included.
+
+        Operators run one after another in forward's order. What an operator reads and what it
+        writes are alive together; a tensor dies after its last reader. Elementwise operators
+        (norms, activations, scales, sums, products, softmax) write over an input of the output's
+        size that dies with them. Reshaping, transposing, splitting and slicing share memory, also
+        where a memory layout makes torch copy; concatenating, padding and rolling copy. A complex
+        number is two elements. Not counted: weights and what is computed from weights alone
+        (position encodings, masks, generated kernels), and an operator's own workspace.
+        """
+        live = LiveSet(site.elements)
+        self.follow(site, live)
+        return live.most
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Write and free as forward does at ``site``: the input alone at first, its output last."""
         raise NotImplementedError
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -23,7 +24,7 @@ Epsilon = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 def hidden_channels(channels: int, ratio: float) -> int:
     """Width of an expanded layer: rounded down as in the official code of CMT, at least 1."""
-    return max(1, int(channels * ratio))
+    return max(1, floor(channels * ratio))
 
 
 def residual_problem(site: Site) -> str | None:

@@ -11,6 +11,7 @@ from archsearch.blocks.counting import norm as norm_cost
 from archsearch.blocks.counting import pointwise
 from archsearch.blocks.layer import Cost
 from archsearch.blocks.leaves import hidden_channels
+from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import NORMS, LayerScale, Norm
 
 # EdgeNeXt's fast variants replace layer norm and GELU together.
@@ -51,3 +52,10 @@ def mlp_cost(channels: int, expand: float, pixels: int) -> Cost:
         + pointwise(hidden, channels, pixels)
         + Cost(params=channels)
     )
+
+
+def follow_mlp(live: LiveSet, channels: int, expand: float, pixels: int) -> None:
+    """Follow a ``ScaledMlp`` over a map that dies with its norm."""
+    hidden = hidden_channels(channels, expand)
+    live.replace(channels * pixels, hidden * pixels)
+    live.replace(hidden * pixels, channels * pixels)

@@ -13,10 +13,12 @@ from torch.nn import functional as F
 from archsearch.blocks.counting import conv2d, norm, pointwise
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels, residual_problem
+from archsearch.blocks.live import LiveSet
 from archsearch.blocks.transformer import (
     TransformerLayer,
     attention_cost,
     feed_forward_cost,
+    follow_transformer,
 )
 
 Positive = Annotated[int, Field(ge=1)]
@@ -147,6 +149,23 @@ class MobileVit(Layer):
         places = self.patch**2
         attention = attention_cost(self.inner, self.heads, pixels // places, places)
         return attention + feed_forward_cost(self.inner, self._hidden(), pixels)
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        map_, inner = site.elements, self.inner * site.height * site.width
+        pixels = padded(site.height, self.patch) * padded(site.width, self.patch)
+        tokens, scores = self.inner * pixels, self.heads * pixels * (pixels // self.patch**2)
+        live.write(map_)
+        live.replace(map_, inner)
+        if tokens > inner:
+            live.replace(inner, tokens)
+        for _ in range(self.depth):
+            follow_transformer(live, tokens, scores, self._hidden() * pixels)
+        if tokens > inner:
+            live.replace(tokens, inner)
+        live.replace(inner, map_)
+        live.replace(2 * map_, 2 * map_)
+        live.replace(2 * map_, map_)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to the same shape."""

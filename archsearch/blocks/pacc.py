@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from archsearch.blocks.counting import conv2d, depthwise, norm, pointwise
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels, residual_problem
+from archsearch.blocks.live import LiveSet
 
 Axis = Literal["height", "width"]
 Generation = Literal["interpolate", "crop"]
@@ -192,6 +193,25 @@ def halves_cost(
     return along_height + along_width + Cost(params=position * half * (height + width))
 
 
+def follow_halves(
+    live: LiveSet, channels: int, height: int, width: int, position: bool, *, held: bool = False
+) -> None:
+    """Follow ``HalvesCircular``; its input dies with the second half, or is ``held`` for others."""
+    half = channels // 2 * height * width
+    for length, read in ((height, 0), (width, 0 if held else 2 * half)):
+        if position:
+            live.replace(read, half)
+        follow_circular(live, half if position else read, half, length, length)
+    live.replace(2 * half, 2 * half)
+
+
+def follow_circular(live: LiveSet, read: int, elements: int, length: int, taps: int) -> None:
+    """Follow ``circular_conv`` of ``elements``, of which ``read`` die when they are wrapped."""
+    wrapped = elements // length * (length + taps - 1)
+    live.replace(read, wrapped)
+    live.replace(wrapped, elements)
+
+
 def halves_problem(
     kernel: int | Literal["global"], stride: int, position: bool, channels: int
 ) -> str | None:
@@ -239,6 +259,15 @@ class ChannelAttention(nn.Module):
         """Map (B, C, H, W) to the same shape."""
         scale: Tensor = self.scale(x)
         return x * scale
+
+
+def follow_channel_attention(live: LiveSet, channels: int) -> None:
+    """Follow ``ChannelAttention``, which writes over its input."""
+    squeezed = channels // REDUCTION
+    live.write(channels)
+    live.replace(channels, squeezed)
+    live.replace(squeezed, channels)
+    live.free(channels)
 
 
 def attention_cost(channels: int) -> Cost:
@@ -323,6 +352,30 @@ class Pacc(PaccLeaves):
         total += norm(channels) + norm(channels)
         total += pointwise(channels, hidden, pixels) + pointwise(hidden, channels, pixels)
         return total + attention_cost(channels) if self.attention else total
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        map_, hidden = site.elements, self._hidden(site) * site.height * site.width
+        lines = (site.height, site.width)
+        for first, other in (lines, lines[::-1]):
+            live.write(map_ // 2)
+            self._follow_conv(live, map_ // 2, first)
+            self._follow_conv(live, map_ // 2, other if self.crossed else first)
+        live.free(map_)
+        live.replace(map_, map_)
+        live.write(map_)
+        live.replace(map_, hidden)
+        live.replace(hidden, map_)
+        if self.attention:
+            follow_channel_attention(live, site.channels)
+        live.free(map_)
+
+    def _follow_conv(self, live: LiveSet, elements: int, length: int) -> None:
+        if self.padding == "zero":
+            live.replace(elements, elements)
+        else:
+            taps = length if self.kernel == "global" else min(self.kernel, length)
+            follow_circular(live, elements, elements, length, taps)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to the same shape."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from archsearch.blocks.counting import norm, pointwise
 from archsearch.blocks.layer import Cost, Site
 from archsearch.blocks.leaves import residual_problem
+from archsearch.blocks.live import LiveSet
 from archsearch.blocks.mobilevit import conv_norm, conv_norm_cost
 from archsearch.blocks.pacc import Pacc, PaccLeaves
 
@@ -84,6 +85,21 @@ class PaccFrame(PaccLeaves):
         for block in self._blocks():
             total += block.cost(self._inner_site(site))
         return total
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        map_, wide = site.elements, self.inner * site.height * site.width
+        live.write(wide)
+        live.replace(wide, wide)
+        for block in self._blocks():
+            block.follow(self._inner_site(site), live)
+        live.replace(wide, map_)
+        if self.fusion == "concat":
+            live.replace(2 * map_, 2 * map_)
+            live.replace(2 * map_, map_)
+        else:
+            live.free(map_)
+            live.replace(map_, map_)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:
         """Make the module: (B, C, H, W) to the same shape."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from archsearch.blocks.layer import Site
+from archsearch.blocks.live import LiveSet
+
 
 def patches(length: int, size: int) -> int:
     """Whole patches of ``size`` pixels on an axis of ``length`` pixels, one at least."""
@@ -34,3 +37,13 @@ class PatchConv(nn.Module):
             features = F.pad(features, (0, right, 0, below))
         out: Tensor = self.conv(features)
         return out
+
+
+def follow_patch_conv(live: LiveSet, site: Site, size: int, *, held: bool = False) -> None:
+    """Follow a ``PatchConv`` at ``site``; its input dies with it, or is ``held`` for others."""
+    read = 0 if held else site.elements
+    filled = site.in_channels * max(site.height, size) * max(site.width, size)
+    if filled > site.elements:
+        live.replace(read, filled)
+        read = filled
+    live.replace(read, site.channels * patches(site.height, size) * patches(site.width, size))

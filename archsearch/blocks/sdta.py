@@ -15,7 +15,8 @@ from archsearch.blocks.counting import depthwise, matmul, pointwise
 from archsearch.blocks.counting import norm as norm_cost
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import Ratio, residual_problem
-from archsearch.blocks.mlp import ScaledMlp, mlp_cost
+from archsearch.blocks.live import LiveSet
+from archsearch.blocks.mlp import ScaledMlp, follow_mlp, mlp_cost
 from archsearch.blocks.norms import NORMS, LayerScale, Norm
 
 _WAVES = 32  # numbers per axis of the Fourier encoding, half of them sines
@@ -186,6 +187,39 @@ class Sdta(Layer):
             + Cost(params=self.heads + channels)
             + mlp_cost(channels, self.expand, pixels)
         )
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        map_ = site.elements
+        self._follow_split(site, live)
+        if self.norm == "layer":
+            live.write(map_)
+        live.replace(map_ if self.norm == "layer" else 0, 3 * map_)
+        self._follow_products(site, live)
+        live.replace(map_, map_)
+        live.free(live.now - 2 * map_)  # the tokens, where they are not the input itself
+        follow_mlp(live, site.channels, self.expand, site.height * site.width)
+        live.free(map_)
+
+    def _follow_split(self, site: Site, live: LiveSet) -> None:
+        """From the input to the tokens with their position; they may be the input itself."""
+        pixels, filtered = site.height * site.width, 0
+        for width in chunk_widths(site.channels, self.splits)[:-1]:
+            if filtered:
+                live.write(width * pixels)
+            live.replace(width * pixels if filtered else 0, width * pixels)
+            filtered += width * pixels
+        if filtered or self.norm == "batch" or self.position:
+            live.replace(filtered, site.elements)
+
+    def _follow_products(self, site: Site, live: LiveSet) -> None:
+        """From queries, keys and values in one to their mixture."""
+        map_, scores = site.elements, site.channels * (site.channels // self.heads)
+        for _ in ("queries", "keys"):
+            live.write(site.channels)
+            live.replace(site.channels, map_)
+        live.replace(2 * map_, scores)
+        live.replace(scores + 3 * map_, map_)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to the same shape."""

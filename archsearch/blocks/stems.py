@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -12,8 +13,9 @@ from archsearch.blocks.counting import conv2d
 from archsearch.blocks.counting import norm as norm_cost
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import Epsilon, OddKernel
+from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import ACTIVATIONS, Activation, LayerNorm2d
-from archsearch.blocks.patches import PatchConv, patches
+from archsearch.blocks.patches import PatchConv, follow_patch_conv, patches
 
 _LAYER_NORM_EPS = 1e-6
 
@@ -44,6 +46,10 @@ class PatchStem(Layer):
         height, width = self.out_size(site.height, site.width)
         conv = conv2d(site.in_channels, site.channels, self.size, height * width, bias=self._bias)
         return conv if self.norm == "none" else conv + norm_cost(site.channels)
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        follow_patch_conv(live, site, self.size)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
@@ -83,6 +89,10 @@ class ConvStem(Layer):
         conv = conv2d(site.in_channels, site.channels, self.kernel, height * width, bias=False)
         return conv + norm_cost(site.channels)
 
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        live.replace(site.elements, site.channels * prod(self.out_size(site.height, site.width)))
+
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
         conv = nn.Conv2d(
@@ -118,6 +128,14 @@ class ResnetStem(Layer):
         """Closed-form cost at ``site``."""
         return self._conv().cost(site)
 
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        conv = self._conv()
+        conv.follow(site, live)
+        convolved = prod(conv.out_size(site.height, site.width))
+        pooled = prod(self.out_size(site.height, site.width))
+        live.replace(site.channels * convolved, site.channels * pooled)
+
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
         conv, norm, activation = self._conv().build(site, shared).children()
@@ -147,6 +165,13 @@ class CmtStem(Layer):
         other = conv2d(site.channels, site.channels, 3, height * width)
         norm = norm_cost(site.channels)
         return first + other + other + norm + norm + norm
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        made = site.channels * prod(self.out_size(site.height, site.width))
+        live.replace(site.elements, made)
+        live.replace(made, made)
+        live.replace(made, made)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""

@@ -14,11 +14,14 @@ from archsearch.blocks.counting import norm as norm_cost
 from archsearch.blocks.counting import pointwise
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels
+from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import LayerNorm2d
 from archsearch.blocks.transformer import (
     Attention,
     attention_cost,
     feed_forward_cost,
+    follow_attention,
+    follow_feed_forward,
     heads_problem,
 )
 
@@ -105,21 +108,19 @@ class WindowAttention(nn.Module):
         self.attention = Attention(channels, heads)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Fill up with zeros at the bottom and the right, shift, attend, and undo the two."""
+        """Shift, fill up with zeros at the bottom and the right, attend, and undo the two."""
         height, width = pixels.shape[1:3]
         window = fitted((height, width), self.window)
         size = whole((height, width), window)
         shift = self._shift((height, width), window)
-        padded = F.pad(pixels, (0, 0, 0, size[1] - width, 0, size[0] - height))
         bias = self.bias(window)
         if any(shift):
-            padded = padded.roll((-shift[0], -shift[1]), (1, 2))
+            pixels = pixels.roll((-shift[0], -shift[1]), (1, 2))
             bias = bias + shift_mask(size, window, shift, pixels.device).to(bias.dtype)
+        padded = F.pad(pixels, (0, 0, 0, size[1] - width, 0, size[0] - height))
         mixed = self.attention(to_windows(padded, window), bias)
-        padded = from_windows(mixed, size, window)
-        if any(shift):
-            padded = padded.roll(shift, (1, 2))
-        return padded[:, :height, :width]
+        pixels = from_windows(mixed, size, window)[:, :height, :width]
+        return pixels.roll(shift, (1, 2)) if any(shift) else pixels
 
     def _shift(self, size: Size, window: Size) -> Size:
         rows, columns = (
@@ -154,9 +155,17 @@ class SwinBlock(nn.Module):
 class Swin(Layer):
     """Swin's block: x + W-MSA(LN(x)), then x + W2 GELU(W1 LN(x)); layer norms have eps 1e-5.
 
-    Windows start at the top left corner; a map that is no whole number of them is filled up with
-    zeros after the norm. On a map smaller than the window the window shrinks to the map, and the
-    table of relative positions with it.
+    Windows start at the top left corner. On a map that is no whole number of them the order is
+    timm's, whose numbers our goldens are: the normed map is shifted, then filled up with zeros at
+    the bottom and the right; a mask keeps the last half window of each axis apart, which on whole
+    windows is what came round from the other side. After attention the map is cropped and shifted
+    back. The zeros are looked at like pixels. The authors' detection code fills up before it
+    shifts, which is the same on whole windows and nowhere else; their code for classification
+    refuses other maps.
+
+    On an axis on which the map is no longer than the window, the window shrinks to the map, the
+    table of relative positions with it, and nothing is shifted: the rule of the code for
+    classification, here for each axis by itself.
     """
 
     kind: ClassVar[str] = "swin"
@@ -184,6 +193,24 @@ class Swin(Layer):
         total += Cost(params=(2 * window[0] - 1) * (2 * window[1] - 1) * self.heads)
         hidden = hidden_channels(channels, self.expand)
         return total + feed_forward_cost(channels, hidden, site.height * site.width)
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        window = self._window(site)
+        size = whole((site.height, site.width), window)
+        filled, tokens = site.channels * size[0] * size[1], window[0] * window[1]
+        live.write(site.elements)
+        if filled > site.elements:
+            live.replace(site.elements, filled)
+        rolls = self.shift and max(site.height, site.width) > self.window
+        if rolls:
+            live.replace(filled, filled)
+        follow_attention(live, filled, self.heads * size[0] * size[1] * tokens)
+        if rolls:
+            live.replace(filled, filled)
+        live.free(filled)
+        hidden = hidden_channels(site.channels, self.expand)
+        follow_feed_forward(live, site.elements, hidden * site.height * site.width)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to the same shape."""
@@ -231,6 +258,14 @@ class PatchMerge(Layer):
         height, width = self.out_size(site.height, site.width)
         merged = 4 * site.in_channels
         return norm_cost(merged) + pointwise(merged, site.channels, height * width, bias=False)
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        height, width = self.out_size(site.height, site.width)
+        merged = 4 * site.in_channels * height * width
+        if merged > site.elements:
+            live.replace(site.elements, merged)
+        live.replace(merged, site.channels * height * width)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.live import LiveSet
 from archsearch.blocks.transformer import map_of, tokens_of
 
 _INIT_STD = 0.02
@@ -70,6 +71,10 @@ class Tokens(Layer):
     def cost(self, site: Site) -> Cost:
         """Closed-form cost at ``site``."""
         return Cost(params=(site.height * site.width + 2) * site.channels)
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        live.replace(site.elements, site.elements + site.channels)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to (B, C, H W + 1, 1)."""

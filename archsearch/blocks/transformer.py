@@ -9,6 +9,7 @@ from archsearch.blocks.counting import matmul, pointwise
 from archsearch.blocks.counting import norm as norm_cost
 from archsearch.blocks.layer import Cost, Site
 from archsearch.blocks.leaves import residual_problem
+from archsearch.blocks.live import LiveSet
 
 
 class Attention(nn.Module):
@@ -79,6 +80,30 @@ def feed_forward_cost(channels: int, hidden: int, tokens: int) -> Cost:
     """Cost of a ``TransformerLayer``'s feed-forward part and of its norm."""
     expand, contract = pointwise(channels, hidden, tokens), pointwise(hidden, channels, tokens)
     return norm_cost(channels) + expand + contract
+
+
+def follow_transformer(live: LiveSet, tokens: int, scores: int, hidden: int) -> None:
+    """Follow a ``TransformerLayer`` over ``tokens`` elements; see the parts for the others."""
+    live.write(tokens)
+    follow_attention(live, tokens, scores)
+    live.free(tokens)
+    follow_feed_forward(live, tokens, hidden)
+
+
+def follow_attention(live: LiveSet, tokens: int, scores: int) -> None:
+    """Follow an ``Attention`` over ``tokens`` elements that die with it; it makes ``scores``."""
+    live.replace(tokens, 3 * tokens)
+    live.write(scores)
+    live.replace(3 * tokens + scores, tokens)
+    live.replace(tokens, tokens)
+
+
+def follow_feed_forward(live: LiveSet, tokens: int, hidden: int) -> None:
+    """Follow ``tokens`` elements plus the feed-forward part of them, with ``hidden`` elements."""
+    live.write(tokens)
+    live.replace(tokens, hidden)
+    live.replace(hidden, tokens)
+    live.free(tokens)
 
 
 def heads_problem(site: Site, heads: int) -> str | None:

@@ -10,10 +10,12 @@ from torch import Tensor, nn
 
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels
+from archsearch.blocks.live import LiveSet
 from archsearch.blocks.transformer import (
     TransformerLayer,
     attention_cost,
     feed_forward_cost,
+    follow_transformer,
     heads_problem,
     map_of,
     tokens_of,
@@ -56,6 +58,12 @@ class Vit(Layer):
         hidden = hidden_channels(channels, self.expand)
         attention = attention_cost(channels, self.heads, pixels)
         return attention + feed_forward_cost(channels, hidden, pixels)
+
+    def follow(self, site: Site, live: LiveSet) -> None:
+        """Follow forward's memory at ``site``."""
+        pixels = site.height * site.width
+        hidden = hidden_channels(site.channels, self.expand) * pixels
+        follow_transformer(live, site.elements, self.heads * pixels**2, hidden)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to the same shape."""

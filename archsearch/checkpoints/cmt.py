@@ -18,8 +18,11 @@ _ENDS = {
     "head.project.1": "_bn",
     "head.classify": "head",
 }
-_PATCH = {"0.conv": "proj", "1": "norm"}
-_BLOCK = {
+PATCH = {"0.conv": "proj", "1": "norm"}
+"""Prefixes in a ``cmt_patch``."""
+FFN = {"expand": "conv1", "depthwise": "proj", "norm": "proj_bn", "contract": "conv2"}
+"""Prefixes in a block's feed-forward part."""
+BLOCK = {
     "perception": "proj",
     "attention_norm": "norm1",
     "attention.query": "attn.q",
@@ -29,11 +32,9 @@ _BLOCK = {
     "attention.reduce.0.conv": "attn.sr.0",
     "attention.reduce.1": "attn.sr.1",
     "ffn_norm": "norm2",
-    "ffn.expand": "mlp.conv1",
-    "ffn.depthwise": "mlp.proj",
-    "ffn.norm": "mlp.proj_bn",
-    "ffn.contract": "mlp.conv2",
+    **within("ffn", "mlp", FFN),
 }
+"""Prefixes in a ``cmt``, but for the table of the stage."""
 
 
 def official_names(architecture: Architecture, style: str) -> dict[str, str]:
@@ -50,9 +51,9 @@ def official_names(architecture: Architecture, style: str) -> dict[str, str]:
         letter = "abcd"[place.stage]
         match place.path.split("."):
             case ["stages", _, "downsample"]:
-                prefixes |= within(ours, f"patch_embed_{letter}", _PATCH)
+                prefixes |= within(ours, f"patch_embed_{letter}", PATCH)
             case ["stages", _, "blocks", number]:
-                prefixes |= within(ours, f"blocks_{letter}.{number}", _BLOCK)
+                prefixes |= within(ours, f"blocks_{letter}.{number}", BLOCK)
                 prefixes[f"{ours}.attention.relative_position"] = f"relative_pos_{letter}"
     return renamed(architecture, prefixes)
 

@@ -8,29 +8,30 @@ from archsearch.checkpoints.naming import renamed, within
 
 STYLES: tuple[str, ...] = ("official",)
 
-_GNCONV = {
+GLOBAL_FILTER = {"norm": "pre_norm", "local": "dw", "out_norm": "post_norm"}
+"""Prefixes in the global-local filter."""
+GNCONV = {
     "project_in": "proj_in",
-    "spatial": "dwconv",
-    "spatial.norm": "dwconv.pre_norm",
-    "spatial.local": "dwconv.dw",
-    "spatial.out_norm": "dwconv.post_norm",
+    **within("spatial", "dwconv", GLOBAL_FILTER),
     "lifts": "pws",
     "project_out": "proj_out",
 }
-_BLOCK = {
+"""Prefixes in the recursive gated convolution."""
+BLOCK = {
     "norm": "norm1",
-    **within("gnconv", "gnconv", _GNCONV),
+    **within("gnconv", "gnconv", GNCONV),
     "scale.gamma": "gamma1",
     "mlp.norm": "norm2",
     "mlp.expand": "pwconv1",
     "mlp.contract": "pwconv2",
     "mlp.scale.gamma": "gamma2",
 }
+"""Prefixes in a ``gnconv``."""
 
 
 def official_names(architecture: Architecture, style: str) -> dict[str, str]:
     """Name of every entry of our state dict in the code ``style``."""
-    return renamed(architecture, net_names(architecture, style, {"gnconv": _BLOCK}))
+    return renamed(architecture, net_names(architecture, style, {"gnconv": BLOCK}))
 
 
 def ignored(architecture: Architecture) -> tuple[str, ...]:  # noqa: ARG001

@@ -12,7 +12,7 @@ from archsearch.checkpoints.naming import module_places, renamed, within
 
 STYLES = ("cvnets", "timm")
 
-_CVNETS_RESIDUAL = {
+CVNETS_RESIDUAL = {
     "path.expand": "block.exp_1x1.block.conv",
     "path.expand_norm": "block.exp_1x1.block.norm",
     "path.spatial": "block.conv_3x3.block.conv",
@@ -20,6 +20,7 @@ _CVNETS_RESIDUAL = {
     "path.project": "block.red_1x1.block.conv",
     "path.project_norm": "block.red_1x1.block.norm",
 }
+"""Prefixes in an ``inverted_residual``, in cvnets."""
 _CVNETS_ENDS = {
     "stem.0": "conv_1.block.conv",
     "stem.1": "conv_1.block.norm",
@@ -81,13 +82,13 @@ _TIMM_TRANSFORMER = {
 def official_names(architecture: Architecture, style: str) -> dict[str, str]:
     """Name of every entry of our state dict in the code ``style``."""
     if style == "cvnets":
-        return cvnets_names(architecture, _cvnets_block)
+        return cvnets_names(architecture, cvnets_block)
     prefixes = dict(_TIMM_ENDS)
     for place, path in module_places(architecture):
         if isinstance(place.layer, InvertedResidual):
             prefixes |= within(path, path, _TIMM_RESIDUAL)
         if isinstance(place.layer, MobileVit):
-            prefixes |= within(path, path, _timm_block(place.layer))
+            prefixes |= within(path, path, timm_block(place.layer))
     return renamed(architecture, prefixes)
 
 
@@ -106,18 +107,20 @@ def cvnets_names(
             continue
         theirs = f"layer_{place.stage + 1}.{path.rpartition('.')[2]}"
         residual = isinstance(place.layer, InvertedResidual)
-        prefixes |= within(path, theirs, _CVNETS_RESIDUAL if residual else block(place.layer))
+        prefixes |= within(path, theirs, CVNETS_RESIDUAL if residual else block(place.layer))
     return renamed(architecture, prefixes)
 
 
-def _cvnets_block(layer: MobileVit) -> Mapping[str, str]:
+def cvnets_block(layer: MobileVit) -> Mapping[str, str]:
+    """Prefixes in a ``mobilevit``, in cvnets."""
     prefixes = {**_CVNETS_BLOCK, "transformer": "global_rep"}
     for number in range(layer.depth):
         prefixes |= within(f"transformer.{number}", f"global_rep.{number}", _CVNETS_TRANSFORMER)
     return prefixes
 
 
-def _timm_block(layer: MobileVit) -> Mapping[str, str]:
+def timm_block(layer: MobileVit) -> Mapping[str, str]:
+    """Prefixes in a ``mobilevit``, in timm."""
     prefixes = {**_TIMM_BLOCK, f"transformer.{layer.depth}": "norm"}
     for number in range(layer.depth):
         prefixes |= within(f"transformer.{number}", f"transformer.{number}", _TIMM_TRANSFORMER)

@@ -11,12 +11,13 @@ from archsearch.checkpoints.naming import module_places, renamed, within
 
 STYLES = ("official",)
 
-_HALVES = {
+HALVES = {
     "spatial.height.position": "gcc_H",
     "spatial.height.conv": "gcc_H.gcc_conv",
     "spatial.width.position": "gcc_W",
     "spatial.width.conv": "gcc_W.gcc_conv",
 }
+"""Prefixes in the circular halves of ParC-ConvNeXt and, below ``path``, of ParC-MobileNetV2."""
 _MOBILENET = {
     "path.expand": "conv.0.0",
     "path.expand_norm": "conv.0.1",
@@ -31,14 +32,15 @@ _MOBILENET_WITHOUT_EXPANSION = {
     "path.project": "conv.1",
     "path.project_norm": "conv.2",
 }
-_MOBILENET_CIRCULAR = {
+MOBILENET_CIRCULAR = {
     "path.expand": "pw_expand.0",
     "path.expand_norm": "pw_expand.1",
-    **{f"path.{ours}": theirs for ours, theirs in _HALVES.items()},
+    **{f"path.{ours}": theirs for ours, theirs in HALVES.items()},
     "path.spatial_norm": "bn",
     "path.project": "pw_linear.0",
     "path.project_norm": "pw_linear.1",
 }
+"""Prefixes in an ``inverted_residual`` with a global kernel."""
 
 
 def official_names(architecture: Architecture, style: str) -> dict[str, str]:
@@ -50,7 +52,7 @@ def official_names(architecture: Architecture, style: str) -> dict[str, str]:
     if architecture.stem.kind == "resnet_stem":
         return resnet.official_names(architecture, style)
     if architecture.stem.kind == "patch":
-        blocks = {"conv_encoder": {**convnext.BLOCKS[style], **_HALVES}}
+        blocks = {"conv_encoder": {**convnext.BLOCKS[style], **HALVES}}
         return renamed(architecture, convnext.net_names(architecture, style, blocks))
     return renamed(architecture, _mobilenet(architecture))
 
@@ -67,5 +69,5 @@ def _mobilenet(architecture: Architecture) -> Mapping[str, str]:
 
 def _block(layer: InvertedResidual) -> Mapping[str, str]:
     if layer.kernel == "global":
-        return _MOBILENET_CIRCULAR
+        return MOBILENET_CIRCULAR
     return _MOBILENET_WITHOUT_EXPANSION if layer.expand == 1 else _MOBILENET

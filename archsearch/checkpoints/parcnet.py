@@ -21,8 +21,10 @@ _FRAME = {
     "fuse.0": "local_global_fusion.block.conv",
     "fuse.1": "local_global_fusion.block.norm",
 }
+ATTENTION = {1: 0, 2: 1, 4: 3, 5: 4}
+"""Places in the channel attention's sequence; ours begins with the mean."""
 # The official numbers count the two convolutions of a branch; its letters name the axis.
-_BLOCK = {
+BLOCK = {
     "height_first.position_1.pe": "meta_pe_1_H",
     "height_first.norm": "pre_Norm_1",
     "height_first.conv_1.weight": "meta_kernel_1_H",
@@ -36,16 +38,14 @@ _BLOCK = {
     "channel_mixer.norm": "ffn.0",
     "channel_mixer.expand": "ffn.1",
     "channel_mixer.project": "ffn.4",
-    "channel_mixer.attention.scale.1": "ca.fc.0",
-    "channel_mixer.attention.scale.2": "ca.fc.1",
-    "channel_mixer.attention.scale.4": "ca.fc.3",
-    "channel_mixer.attention.scale.5": "ca.fc.4",
+    **{f"channel_mixer.attention.scale.{a}": f"ca.fc.{b}" for a, b in ATTENTION.items()},
 }
+"""Prefixes in a ``pacc``."""
 
 
 def official_names(architecture: Architecture, style: str) -> dict[str, str]:  # noqa: ARG001
     """Name of every entry of our state dict in the official code."""
-    return cvnets_names(architecture, _frame)
+    return cvnets_names(architecture, frame_names)
 
 
 def ignored(architecture: Architecture) -> tuple[str, ...]:  # noqa: ARG001
@@ -53,8 +53,9 @@ def ignored(architecture: Architecture) -> tuple[str, ...]:  # noqa: ARG001
     return ("residual.*",)
 
 
-def _frame(layer: PaccFrame) -> Mapping[str, str]:
+def frame_names(layer: PaccFrame) -> Mapping[str, str]:
+    """Prefixes in a ``pacc_frame``."""
     prefixes = dict(_FRAME)
     for number in range(layer.depth):
-        prefixes |= within(f"blocks.{number}", f"spatial_global_rep.{number}", _BLOCK)
+        prefixes |= within(f"blocks.{number}", f"spatial_global_rep.{number}", BLOCK)
     return prefixes

@@ -8,8 +8,7 @@ from archsearch.checkpoints.naming import module_places, renamed, within
 STYLES = ("timm",)
 
 _ENDS = {"stem.0": "conv1", "stem.1": "bn1", "head.classify": "fc"}
-# The circular halves are ParC-ResNet50's.
-_BLOCK = {
+BLOCK = {
     "path.reduce": "conv1",
     "path.reduce_norm": "bn1",
     "path.spatial": "conv2",
@@ -22,6 +21,7 @@ _BLOCK = {
     "path.expand_norm": "bn3",
     "shortcut": "downsample",
 }
+"""Prefixes in a ``bottleneck``; the circular halves are ParC-ResNet50's."""
 
 
 def official_names(architecture: Architecture, style: str) -> dict[str, str]:  # noqa: ARG001
@@ -29,5 +29,5 @@ def official_names(architecture: Architecture, style: str) -> dict[str, str]:  #
     prefixes = dict(_ENDS)
     for place, path in module_places(architecture):
         theirs = f"layer{place.stage + 1}.{path.rpartition('.')[2]}"
-        prefixes |= within(path, theirs, _BLOCK)
+        prefixes |= within(path, theirs, BLOCK)
     return renamed(architecture, prefixes)

@@ -9,7 +9,17 @@ from typing import Annotated
 
 import typer
 
-from archsearch.cli import devices, nets, run, schema, show, space, weights
+from archsearch.cli import (
+    devices,
+    draw,
+    measure,
+    nets,
+    run,
+    schema,
+    show,
+    space,
+    weights,
+)
 from archsearch.cli.exits import Commands
 
 app = typer.Typer(
@@ -27,7 +37,9 @@ app.command("list")(show.list_runs)
 app.add_typer(space.app, name="space")
 app.add_typer(devices.app, name="devices")
 app.command("describe")(nets.describe)
+app.command("measure")(measure.measure)
 app.command("published")(nets.published)
+app.command("draw")(draw.draw)
 app.command("schema")(schema.schema)
 app.command("weights")(weights.weights)
 

@@ -30,7 +30,7 @@ def describe(
         bool, typer.Option("--json", help="Print JSON, every layer on its own.")
     ] = False,
 ) -> None:
-    """Print a net stage by stage: layers, output sizes, params, MACs.
+    """Print a net stage by stage: layers, output sizes, costs.
 
     A trial is counted with the classes of its study, any other net with 1000.
     """
@@ -93,17 +93,18 @@ def _print_description(description: Description, classes: int) -> None:
             "classes": str(classes),
         }
     )
-    total = ("total", "", "", description.params, description.macs)
     print_table(
         pd.DataFrame(
             {
-                "stage": stage,
-                "layer": layer,
-                "output": size,
-                "params": engineering(params),
-                "macs": engineering(macs),
+                "stage": row.stage,
+                "layer": row.layer,
+                "output": row.size,
+                "params": engineering(row.params),
+                "macs": engineering(row.macs),
+                "activations": engineering(row.activations),
+                "peak memory": engineering(row.peak_memory_bytes) + "B",
             }
-            for stage, layer, size, params, macs in [*description.rows(), total]
+            for row in description.rows()
         )
     )
 

@@ -12,9 +12,11 @@ from archsearch.cli.nets import NetText
 from archsearch.cli.output import print_rows, print_table
 
 if TYPE_CHECKING:
-    from archsearch.census import Census
+    from collections.abc import Iterator
+
+    from archsearch.census import Census, LimitCensus
+    from archsearch.settings import Limit
     from archsearch.space import SearchSpace
-    from archsearch.study import Study
     from archsearch.trial import Scalar
 
 app = typer.Typer(help="Describe and sample a search space.", no_args_is_help=True)
@@ -31,10 +33,10 @@ def describe(
     study: Annotated[
         Path | None, typer.Option(metavar="STUDY", help="Study whose limits are counted.")
     ] = None,
-    members: Annotated[int, typer.Option("-n", min=1, help="Random members to count.")] = 1000,
+    members: Annotated[int, typer.Option("-n", min=1, help="Random members to count.")] = 10_000,
     seed: Seed = 0,
 ) -> None:
-    """Print a space's size, its open leaves, and what its random members cost."""
+    """Print a space's size, its open leaves, what its members cost, and what limits refuse."""
     from archsearch.census import take_census
     from archsearch.space import load_space
     from archsearch.study import load_study
@@ -45,8 +47,9 @@ def describe(
     print_rows({"space": space.name, "size": _size(census)})
     _print_leaves(space)
     _print_costs(census)
+    _print_ends(space, census)
     if asked:
-        _print_limits(asked, census)
+        _print_limits(asked.settings.name, census)
 
 
 @app.command()
@@ -129,30 +132,85 @@ def _print_costs(census: Census) -> None:
     from archsearch.census import QUANTILES
     from archsearch.notation import engineering
 
-    names = ["min", *(f"{share:.0%}" for share in QUANTILES[1:-1]), "max"]
-    rows = [
-        {"": name, **dict(zip(names, map(engineering, values), strict=True))}
-        for name, values in census.quantiles.items()
-    ]
-    typer.echo(f"{census.members:,} random members:")
+    shares = ["median" if share == 0.5 else f"{share:.0%}" for share in QUANTILES]
+    rows = []
+    for name, values in census.quantiles.items():
+        small, large = census.extremes.smallest[name], census.extremes.largest[name]
+        row = [engineering(value) for value in (small.value, *values, large.value)]
+        rows.append(dict(zip(["", "smallest", *shares, "largest"], [name, *row], strict=True)))
+    typer.echo(f"smallest and largest of all members; between them, {census.members:,} random ones")
     print_table(pd.DataFrame(rows))
 
 
-def _print_limits(study: Study, census: Census) -> None:
+def _print_ends(space: SearchSpace, census: Census) -> None:
+    """The members at the ends; their values to the last digit."""
     import pandas as pd
 
+    rows = []
+    for end, found in (
+        ("smallest", census.extremes.smallest),
+        ("largest", census.extremes.largest),
+    ):
+        for name, extreme in found.items():
+            net = space.decode(extreme.choices)
+            value = f"{extreme.value:,}" + ("" if extreme.exact else " (not proven)")
+            size = "x".join(map(str, net.size))
+            blocks = net.blocks_in_short()
+            rows.append({"": f"{end} {name}", "value": value, "image": size, "blocks": blocks})
+    print_table(pd.DataFrame(rows))
+
+
+def _print_limits(study: str, census: Census) -> None:
+    import pandas as pd
+
+    if census.within is None or census.limits is None:
+        return
+    within = census.within
+    low, high = within.interval
     typer.echo(
-        f"{census.within:,} of {census.members:,} random members meet the limits of "
-        f"{study.settings.name}"
+        f"{within.having:,} of {within.members:,} random members meet the limits of {study}: "
+        f"{_percent(within.value)} (95 % interval: {_percent(low)} to {_percent(high)})"
     )
     rows = [
-        {"limit": f"{name}: {_bounds(study, name)}", "refuses": f"{refused:,}"}
-        for name, refused in (census.over or {}).items()
+        {
+            "limit": f"{found.name}: {_bounds(found.limit)}",
+            "refuses": _percent(found.refuses.value),
+            "alone": _percent(found.alone.value),
+        }
+        for found in census.limits
     ]
     if rows:
         print_table(pd.DataFrame(rows))
+    for text in _findings(census.limits):
+        typer.echo(text)
 
 
-def _bounds(study: Study, name: str) -> str:
-    bounds = study.settings.constraints[name].model_dump(exclude_none=True)
+def _findings(limits: tuple[LimitCensus, ...]) -> Iterator[str]:
+    """What the table of limits comes down to."""
+    for found in limits:
+        if found.closest is not None:
+            yield (
+                f"no member meets {found.name}: {_bounds(found.limit)}; "
+                f"the closest has exactly {found.closest:,}"
+            )
+    if len(limits) > 1:
+        most = max(limits, key=lambda found: found.refuses.having)
+        alone = max(limits, key=lambda found: found.alone.having)
+        if most is alone and most.alone.having:
+            yield f"the limit on {most.name} refuses most, and most that no other limit refuses"
+        elif most.refuses.having:
+            yield f"the limit on {most.name} refuses most"
+            if alone.alone.having:
+                yield f"the limit on {alone.name} refuses most that no other limit refuses"
+
+
+def _percent(share: float) -> str:
+    """A share with as many digits as tell it from none and from all."""
+    if 0 < share < 0.001 or 0.999 < share < 1:
+        return f"{100 * share:.3f} %"
+    return f"{100 * share:.1f} %"
+
+
+def _bounds(limit: Limit) -> str:
+    bounds = limit.model_dump(exclude_none=True)
     return ", ".join(f"{key} {value:,.0f}" for key, value in bounds.items())

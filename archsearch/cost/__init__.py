@@ -1,5 +1,5 @@
 """Costs of an architecture, counted without building it."""
 
-from archsearch.cost.static import count
+from archsearch.cost.static import LayerCost, NetCost, count, detail
 
-__all__ = ["count"]
+__all__ = ["LayerCost", "NetCost", "count", "detail"]

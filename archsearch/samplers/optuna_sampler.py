@@ -22,9 +22,16 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import Field
 
 from archsearch.samplers.sampler import Accept, Past, Proposal
-from archsearch.samplers.strategy import Direction, Domain, SamplerOptions, Space, collect
+from archsearch.samplers.strategy import (
+    DROUGHT,
+    Direction,
+    Domain,
+    SamplerOptions,
+    Space,
+    collect,
+)
 from archsearch.seeds import derive
-from archsearch.trial import Scalar
+from archsearch.trial import Choices, Scalar
 
 _GENERATION = "_FlatNsga2:generation"
 """Where Optuna keeps the generation of a trial: the class name of the sampler stands in it."""
@@ -56,9 +63,12 @@ class _OptunaSampler(ABC):
         with _silence():
             study = self._in_step(past)
             study.sampler = self._fresh(seed)
+        draws = self._space.draws(np.random.default_rng(derive(seed, "draws")))
 
-        def propose(_: int) -> Proposal:
+        def propose(refused: int) -> Proposal:
             asked.append(study.ask())
+            if refused >= DROUGHT or self._starts(asked[-1]):
+                return self._drawn(asked[-1], next(draws))
             return self._suggest(asked[-1])
 
         try:
@@ -114,8 +124,16 @@ class _OptunaSampler(ABC):
         """Make Optuna's sampler."""
 
     @abstractmethod
+    def _starts(self, trial: optuna.Trial) -> bool:
+        """True if Optuna has too little to learn from and would choose every leaf at random."""
+
+    @abstractmethod
     def _suggest(self, trial: optuna.Trial) -> Proposal:
         """Choose every leaf of a point through a running trial."""
+
+    @abstractmethod
+    def _drawn(self, trial: optuna.Trial, choices: Choices) -> Proposal:
+        """Propose a draw of the space as a running trial."""
 
     @abstractmethod
     def _encoded(self, past: Past, index: int) -> tuple[dict[str, int], dict[str, Any]]:
@@ -150,6 +168,14 @@ class Tpe(_OptunaSampler):
             n_startup_trials=self._options.startup,
             n_ei_candidates=self._options.candidates,
         )
+
+    def _starts(self, trial: optuna.Trial) -> bool:
+        finished = trial.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+        return len(finished) < self._options.startup
+
+    def _drawn(self, trial: optuna.Trial, choices: Choices) -> Proposal:
+        del trial  # it stays empty: nothing need keep its distance from a draw
+        return Proposal(choices)
 
     def _suggest(self, trial: optuna.Trial) -> Proposal:
         def pick(path: str, domain: Domain) -> Scalar:
@@ -201,22 +227,38 @@ class Nsga2(_OptunaSampler):
         self._rng = np.random.default_rng(seed)
         return _FlatNsga2(self._population, seed, self._distributions, self._elites)
 
+    def _starts(self, trial: optuna.Trial) -> bool:
+        return not trial.relative_params
+
     def _suggest(self, trial: optuna.Trial) -> Proposal:
-        # All genes at once: suggesting leaf by leaf costs five times as much. What Optuna leaves
-        # out, in generation 0 and where it mutates, is meant to be drawn.
-        genes = {**self._drawn(self._rng), **trial.relative_params}
-        noted = trial.study.get_trials(deepcopy=False)[trial.number].system_attrs
+        genes = self._bred(trial)
         choices = self._space.walk(lambda path, domain: domain.labels[genes[path]])
+        return self._noted(trial, choices, genes)
+
+    def _drawn(self, trial: optuna.Trial, choices: Choices) -> Proposal:
+        return self._noted(trial, choices, self._bred(trial))
+
+    def _bred(self, trial: optuna.Trial) -> dict[str, int]:
+        """Every gene of a child, all at once: suggesting leaf by leaf costs five times as much.
+
+        What Optuna leaves out, in generation 0 and where it mutates, is meant to be drawn.
+        """
+        return {**self._genes(self._rng), **trial.relative_params}
+
+    def _noted(self, trial: optuna.Trial, choices: Choices, genes: Mapping[str, int]) -> Proposal:
+        """A proposal that carries its generation and the genes that ``choices`` do not express."""
+        noted = trial.study.get_trials(deepcopy=False)[trial.number].system_attrs
         inactive = {path: gene for path, gene in genes.items() if path not in choices}
         return Proposal(choices, {"generation": noted[_GENERATION], "inactive": inactive})
 
     def _encoded(self, past: Past, index: int) -> tuple[dict[str, int], dict[str, Any]]:
-        carried: Mapping[str, int] = past.note.get("inactive") or self._drawn(
+        carried: Mapping[str, int] = past.note.get("inactive") or self._genes(
             np.random.default_rng(derive(index, "genes"))
         )
         return {**carried, **self._active(past)}, {_GENERATION: past.note.get("generation", 0)}
 
-    def _drawn(self, rng: np.random.Generator) -> dict[str, int]:
+    def _genes(self, rng: np.random.Generator) -> dict[str, int]:
+        """Genes of every leaf, drawn at random."""
         counts = [len(domain.labels) for domain in self._domains.values()]
         return dict(zip(self._domains, rng.integers(counts).tolist(), strict=True))
 

@@ -10,7 +10,14 @@ from pydantic import Field
 
 from archsearch.pareto import crowding, fronts
 from archsearch.samplers.sampler import Accept, Past, Proposal
-from archsearch.samplers.strategy import Direction, Domain, SamplerOptions, Space, collect
+from archsearch.samplers.strategy import (
+    DROUGHT,
+    Direction,
+    Domain,
+    SamplerOptions,
+    Space,
+    collect,
+)
 from archsearch.trial import Choices, Scalar
 
 
@@ -65,11 +72,12 @@ class ParetoEvolution:
         """Return up to ``count`` accepted children, or draws if nothing was measured yet."""
         rng = np.random.default_rng(seed)
         parents = self._parents(past)
+        draws = self._space.draws(rng)
 
         def propose(refused: int) -> Proposal:
-            return Proposal(
-                self._child(parents, rng, refused) if parents else self._space.draw(rng)
-            )
+            if not parents or refused >= DROUGHT:
+                return Proposal(next(draws))
+            return Proposal(self._child(parents, rng, refused))
 
         return collect(propose, count, accept, patience)
 

@@ -11,7 +11,7 @@ from archsearch.samplers.strategy import Direction, SamplerOptions, Space, colle
 
 
 class RandomSampler:
-    """Draws every active leaf uniformly and looks at no result."""
+    """Draws points of the space and looks at no result."""
 
     Options = SamplerOptions
 
@@ -26,5 +26,5 @@ class RandomSampler:
     ) -> list[Proposal]:
         """Return up to ``count`` accepted draws."""
         del past
-        rng = np.random.default_rng(seed)
-        return collect(lambda _: Proposal(self._space.draw(rng)), count, accept, patience)
+        draws = self._space.draws(np.random.default_rng(seed))
+        return collect(lambda _: Proposal(next(draws)), count, accept, patience)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -12,6 +12,10 @@ from archsearch.samplers.sampler import Accept, Proposal, Sampler
 from archsearch.trial import Choices, Scalar
 
 Direction = Literal["minimize", "maximize"]
+
+DROUGHT = 50
+"""Refusals in a row after which a sampler that learns falls back on draws of the space, so that
+narrow limits, which draws meet and its own proposals may not, do not end a search."""
 
 
 class Domain(Protocol):
@@ -32,8 +36,11 @@ class Space(Protocol):
     def walk(self, pick: Callable[[str, Domain], Scalar], /) -> Choices:
         """Visit the active leaves in a fixed order and let ``pick`` choose at each."""
 
-    def draw(self, rng: np.random.Generator, /) -> Choices:
-        """Draw a point, every active leaf uniformly."""
+    def draws(self, rng: np.random.Generator, /) -> Iterator[Choices]:
+        """Draw points one after another, without end; what depends on ``rng`` alone.
+
+        Every active leaf is uniform, but that a space with limits leaves out what breaks them.
+        """
 
     def leaves(self) -> tuple[tuple[str, Domain], ...]:
         """Every leaf that some point has."""

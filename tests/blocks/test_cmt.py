@@ -6,7 +6,6 @@ import math
 from typing import cast
 
 import golden
-import official_names
 import pytest
 import torch
 from hypothesis import given
@@ -21,6 +20,7 @@ from archsearch.blocks.cmt import (
     resize_relative_position,
 )
 from archsearch.blocks.layer import Site
+from archsearch.checkpoints import cmt
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -51,7 +51,7 @@ def test_gives_the_official_numbers(
     recorded = golden.load(f"blocks/{name}")
     layer = Cmt(heads=heads, reduction=reduction, expand=3.6)
     block = build(layer, Site(64, 64, *size))
-    golden.fill(block, recorded, official_names.CMT_BLOCK)
+    golden.fill(block, recorded, {**cmt.BLOCK, "attention.relative_position": "relative_pos"})
     stats = recorded["cases"][f"{size[0]}x{size[1]}"]
     x = golden.case_input(stats["input"]["shape"])
     outputs = golden.run_with_outputs(block, x, ["perception", "attention", "ffn"])
@@ -68,7 +68,7 @@ def test_ffn_gives_the_official_numbers(case: str) -> None:
     """The inverted residual FFN alone agrees with CMT's code."""
     recorded = golden.load("blocks/cmt_irffn_dim64_hidden230")
     ffn = InvertedResidualFfn(64, 230)
-    golden.fill(ffn, recorded, official_names.CMT_FFN)
+    golden.fill(ffn, recorded, cmt.FFN)
     golden.check_case(ffn, recorded, case)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import golden
-import official_names
 import pytest
 import torch
 from pydantic import ValidationError
@@ -14,6 +13,7 @@ from torch.nn import functional as F
 from archsearch.blocks.conv_encoder import ConvEncoder
 from archsearch.blocks.layer import Site
 from archsearch.blocks.norms import LAYER_SCALE_INIT, LayerNorm2d
+from archsearch.checkpoints import convnext, parc_convnets
 
 
 @pytest.mark.parametrize("case", ["14x14", "7x9"])
@@ -33,7 +33,7 @@ def test_gives_the_official_numbers(
     """EdgeNeXt's encoder, its fast variant and ConvNeXt's block are this block."""
     recorded = golden.load(f"blocks/{name}")
     block = ConvEncoder(**leaves).build(Site(channels, channels, 14, 14), {})
-    golden.fill(block, recorded, official_names.CONV_ENCODER)
+    golden.fill(block, recorded, convnext.BLOCKS["official"])
     golden.check_case(block, recorded, case)
 
 
@@ -41,7 +41,7 @@ def test_the_global_kernel_gives_the_numbers_of_parc_convnext() -> None:
     """With a global kernel and position embeddings it is ParC-ConvNeXt's block."""
     recorded = golden.load("blocks/parc_convnext_block_dim64_k14")
     block = ConvEncoder(kernel="global", position=True).build(Site(64, 64, 14, 14), {})
-    golden.fill(block, recorded, official_names.PARC_CONVNEXT)
+    golden.fill(block, recorded, {**convnext.BLOCKS["official"], **parc_convnets.HALVES})
     golden.check_case(block, recorded, "14x14")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 import golden
-import official_names
 import pytest
 import torch
 from torch import Tensor, nn
@@ -19,6 +18,7 @@ from archsearch.blocks.gnconv import (
     order_widths,
 )
 from archsearch.blocks.layer import Site
+from archsearch.checkpoints import hornet
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -37,7 +37,7 @@ def test_gives_the_official_numbers(order: int, case: str) -> None:
     """gnConv with a 7x7 agrees with HorNet's code, inside and out."""
     recorded = golden.load(f"blocks/gnconv_7x7_order{order}_dim64")
     module = gnconv(order=order)
-    golden.fill(module, recorded, official_names.GNCONV)
+    golden.fill(module, recorded, hornet.GNCONV)
     stats = recorded["cases"][case]
     x = golden.case_input(stats["input"]["shape"])
     outputs = golden.run_with_outputs(module, x, ["project_in", "spatial"])
@@ -53,7 +53,7 @@ def test_global_kernel_gives_the_official_numbers(case: str) -> None:
     """gnConv with the global filter agrees with HorNet's code, also at other sizes."""
     recorded = golden.load("blocks/gnconv_gf_order4_dim64")
     module = gnconv(order=4, kernel="global")
-    golden.fill(module, recorded, official_names.GNCONV)
+    golden.fill(module, recorded, hornet.GNCONV)
     golden.check_case(module, recorded, case)
 
 
@@ -65,7 +65,7 @@ def test_filter_gives_the_official_numbers(size: tuple[int, int], case: str) -> 
     """The global-local filter agrees with HorNet's code, also at other sizes."""
     recorded = golden.load(f"blocks/global_local_filter_dim64_{size[0]}x{size[1] // 2 + 1}")
     module = GlobalLocalFilter(64, *size)
-    golden.fill(module, recorded, official_names.GLOBAL_FILTER)
+    golden.fill(module, recorded, hornet.GLOBAL_FILTER)
     golden.check_case(module, recorded, case)
 
 
@@ -74,7 +74,7 @@ def test_block_gives_the_official_numbers(case: str) -> None:
     """The block with a 7x7 agrees with HorNet's code, after each residual."""
     recorded = golden.load("blocks/hornet_block_7x7_order3_dim64")
     block = GnConv().build(Site(64, 64, 14, 14), {})
-    golden.fill(block, recorded, official_names.HORNET_BLOCK)
+    golden.fill(block, recorded, hornet.BLOCK)
     stats = recorded["cases"][case]
     x = golden.case_input(stats["input"]["shape"])
     outputs = golden.run_with_outputs(block, x, ["scale"])
@@ -87,7 +87,7 @@ def test_global_block_gives_the_official_numbers(case: str) -> None:
     """The block with the global filter agrees with HorNet's code."""
     recorded = golden.load("blocks/hornet_block_gf_order4_dim64")
     block = GnConv(order=4, kernel="global").build(Site(64, 64, 14, 14), {})
-    golden.fill(block, recorded, official_names.HORNET_BLOCK)
+    golden.fill(block, recorded, hornet.BLOCK)
     golden.check_case(block, recorded, case)
 
 

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from archsearch.blocks.counting import conv2d, norm, pointwise
 from archsearch.blocks.inverted_residual import InvertedResidual
-from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.layer import Layer, Site
 from archsearch.blocks.mobilevit import MobileVit, fold, padded, unfold
 from archsearch.blocks.transformer import Attention
 
@@ -171,14 +171,14 @@ def test_a_block_exports_to_onnx(size: tuple[int, int], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("widths", "inner", "expand", "last", "cost"),
     [
-        ((16, 24, 48, 64, 80), (64, 80, 96), 2.0, 320, Cost(1_272_024, 407_364_096)),
-        ((32, 48, 64, 80, 96), (96, 120, 144), 4.0, 384, Cost(2_317_848, 1_025_911_808)),
-        ((32, 64, 96, 128, 160), (144, 192, 240), 4.0, 640, Cost(5_578_632, 2_000_831_488)),
+        ((16, 24, 48, 64, 80), (64, 80, 96), 2.0, 320, (1_272_024, 407_364_096)),
+        ((32, 48, 64, 80, 96), (96, 120, 144), 4.0, 384, (2_317_848, 1_025_911_808)),
+        ((32, 64, 96, 128, 160), (144, 192, 240), 4.0, 640, (5_578_632, 2_000_831_488)),
     ],
     ids=["XXS", "XS", "S"],
 )
 def test_whole_mobilevits_cost_what_the_official_code_costs(
-    widths: tuple[int, ...], inner: tuple[int, ...], expand: float, last: int, cost: Cost
+    widths: tuple[int, ...], inner: tuple[int, ...], expand: float, last: int, cost: tuple[int, int]
 ) -> None:
     """MobileViT-XXS, XS and S at 256x256; source: ../shared/reference/counts.csv."""
     keep, down = InvertedResidual(expand=expand), InvertedResidual(expand=expand, stride=2)
@@ -189,7 +189,8 @@ def test_whole_mobilevits_cost_what_the_official_code_costs(
     total, site = stack_cost(layers, Site(16, 16, 128, 128))
     total += conv2d(3, 16, 3, 128 * 128, bias=False) + norm(16)
     total += pointwise(site.channels, last, site.height * site.width, bias=False) + norm(last)
-    assert total + pointwise(last, 1000, 1) == cost
+    total += pointwise(last, 1000, 1)
+    assert (total.params, total.macs) == cost
 
 
 def test_a_place_where_the_block_cannot_stand_is_named() -> None:

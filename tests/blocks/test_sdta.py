@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import golden
-import official_names
 import pytest
 import torch
 from hypothesis import given
@@ -22,6 +21,7 @@ from archsearch.blocks.sdta import (
     chunk_widths,
     fourier_waves,
 )
+from archsearch.checkpoints import edgenext
 
 GOLDENS: dict[str, tuple[int, dict[str, Any]]] = {
     "sdta_dim48_scale2_h4_pe": (48, {"splits": 2, "heads": 4, "position": True}),
@@ -42,7 +42,7 @@ def test_gives_the_official_numbers(name: str, case: str) -> None:
     channels, leaves = GOLDENS[name]
     recorded = golden.load(f"blocks/{name}")
     block = Sdta(**leaves).build(Site(channels, channels, 14, 14), {})
-    golden.fill(block, recorded, official_names.SDTA)
+    golden.fill(block, recorded, edgenext.SDTA["official"])
     stats = recorded["cases"][case]
     paths = ["split", "attention", "scale", *(["position"] if "position" in leaves else [])]
     outputs = golden.run_with_outputs(block, golden.case_input(stats["input"]["shape"]), paths)
@@ -58,7 +58,7 @@ def test_the_fast_variant_gives_the_official_numbers(case: str) -> None:
     """With ``norm: batch`` it is the official BN + hard-swish encoder."""
     recorded = golden.load("blocks/sdta_bnhs_dim48_scale2_h4_pe")
     block = Sdta(splits=2, heads=4, position=True, norm="batch").build(Site(48, 48, 14, 14), {})
-    golden.fill(block, recorded, official_names.SDTA)
+    golden.fill(block, recorded, edgenext.SDTA["official"])
     golden.check_case(block, recorded, case)
 
 
@@ -67,7 +67,7 @@ def test_attention_gives_the_official_numbers(case: str) -> None:
     """The attention alone agrees with EdgeNeXt's XCA."""
     recorded = golden.load("blocks/xca_dim64_h8")
     attention = CrossCovarianceAttention(64, 8)
-    golden.fill(attention, recorded, official_names.XCA)
+    golden.fill(attention, recorded, edgenext.XCA)
     golden.check_case(attention, recorded, case)
 
 

@@ -40,14 +40,14 @@ def attention_of(layer: Swin, size: Size) -> WindowAttention:
     return block.attention
 
 
-def axis(length: int, window: int, shift: int) -> tuple[Tensor, Tensor]:
-    """Place of each row (or column) of the filled-up map after the shift, and its window.
+def axis(length: int, whole: int, window: int, shift: int) -> tuple[Tensor, Tensor]:
+    """Place in its window of each row (or column) of the shifted, filled-up map, and its window.
 
-    Rows that came round from the other side are a window of their own.
+    The last ``shift`` rows of the filled-up map are a window of their own.
     """
-    place = (torch.arange(length) - shift) % length
-    came_round = torch.arange(length) < shift
-    return place % window, place // window + length * came_round
+    rows = torch.arange(whole)
+    place = torch.where(rows < length, (rows - shift) % length, rows)
+    return place % window, place // window + whole * (place >= whole - shift)
 
 
 def dense(attention: WindowAttention, pixels: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ def dense(attention: WindowAttention, pixels: Tensor) -> Tensor:
         for length, side in zip((height, width), window, strict=True)
     ]
     padded = F.pad(pixels, (0, 0, 0, size[1] - width, 0, size[0] - height)).flatten(1, 2)
-    grids = [axis(size[i], window[i], shift[i]) for i in (0, 1)]
+    grids = [axis((height, width)[i], size[i], window[i], shift[i]) for i in (0, 1)]
     rows, columns = (
         [values.repeat_interleave(size[1]) for values in grids[0]],
         [values.repeat(size[0]) for values in grids[1]],
@@ -90,6 +90,84 @@ def test_windows_are_attention_with_a_mask(
     pixels = noise(2, *size, 8).double()
     with torch.no_grad():
         torch.testing.assert_close(attention(pixels), dense(attention, pixels))
+
+
+def regions(length: int, window: int, shift: int) -> Tensor:
+    """Number of the region of each shifted row: 0, then 1 in the last window, 2 in what came round.
+
+    These are the authors' three slices of an axis.
+    """
+    place = torch.arange(length)
+    return (place >= length - window).int() + (place >= length - shift).int()
+
+
+def window_scores(attention: WindowAttention, window: Size, labels: Tensor) -> Tensor:
+    """What is added to the scores (heads, N, N) in one window: R, and -100 between two regions."""
+    rows, columns = attention.bias.window
+    places = [(y, x) for y in range(window[0]) for x in range(window[1])]
+    added = torch.empty(attention.bias.table.shape[1], len(places), len(places)).double()
+    for i, (y, x) in enumerate(places):
+        for j, (v, u) in enumerate(places):
+            number = (y - v + rows - 1) * (2 * columns - 1) + (x - u + columns - 1)
+            apart = labels[y, x] != labels[v, u]
+            added[:, i, j] = attention.bias.table[number] - (100.0 if apart else 0.0)
+    return added
+
+
+def step_by_step(attention: WindowAttention, pixels: Tensor, *, pad_first: bool = False) -> Tensor:
+    """Shift, pad, every window by itself, crop, shift back; or the order of the detection code."""
+    height, width = pixels.shape[1:3]
+    window = min(height, attention.window[0]), min(width, attention.window[1])
+    down = window[0] // 2 if attention.shift and height > window[0] else 0
+    right = window[1] // 2 if attention.shift and width > window[1] else 0
+    below, beside = -height % window[0], -width % window[1]
+    if pad_first:
+        shifted = F.pad(pixels, (0, 0, 0, beside, 0, below)).roll((-down, -right), (1, 2))
+    else:
+        shifted = F.pad(pixels.roll((-down, -right), (1, 2)), (0, 0, 0, beside, 0, below))
+    rows = regions(height + below, window[0], down)
+    columns = regions(width + beside, window[1], right)
+    out = torch.empty_like(shifted)
+    for top in range(0, height + below, window[0]):
+        for left in range(0, width + beside, window[1]):
+            here = slice(top, top + window[0]), slice(left, left + window[1])
+            labels = 3 * rows[here[0], None] + columns[here[1]]
+            cut = shifted[:, here[0], here[1]]
+            mixed = attention.attention(cut.flatten(1, 2), window_scores(attention, window, labels))
+            out[:, here[0], here[1]] = mixed.reshape(cut.shape)
+    if pad_first:
+        return out.roll((down, right), (1, 2))[:, :height, :width]
+    return out[:, :height, :width].roll((down, right), (1, 2))
+
+
+@pytest.mark.parametrize("size", [(8, 12), (9, 11), (10, 4), (5, 3), (2, 3), (7, 13)], ids=str)
+@pytest.mark.parametrize(("window", "shift"), [(4, False), (4, True), (3, True)])
+def test_windows_are_timms_steps_one_by_one(window: int, shift: bool, size: Size) -> None:
+    """Whole windows, maps that are filled up, and maps smaller than a window."""
+    attention = attention_of(Swin(heads=2, window=window, shift=shift), (2 * window, 2 * window))
+    pixels = noise(2, *size, 8).double()
+    with torch.no_grad():
+        torch.testing.assert_close(attention(pixels), step_by_step(attention, pixels))
+
+
+@pytest.mark.parametrize(("size", "same"), [((8, 12), True), ((4, 8), True), ((9, 11), False)])
+def test_padding_and_shifting_commute_on_whole_windows_alone(size: Size, same: bool) -> None:
+    """So that both orders give the published numbers at the published size, but not at others."""
+    attention = attention_of(Swin(heads=2, window=4, shift=True), (8, 8))
+    pixels = noise(2, *size, 8).double()
+    with torch.no_grad():
+        theirs = step_by_step(attention, pixels, pad_first=True)
+        assert torch.allclose(attention(pixels), theirs) == same
+
+
+@pytest.mark.parametrize("size", [(224, 224), (224, 448)])
+def test_published_maps_are_whole_windows(size: Size) -> None:
+    """Swin-T's stages at the published size, where the goldens hold: no map is filled up."""
+    swins = [p for p in published.load("swin_tiny").at(size).places() if isinstance(p.layer, Swin)]
+    assert len(swins) == 12
+    for place in swins:
+        map_size = (place.site.height, place.site.width)
+        assert whole(map_size, fitted(map_size, (7, 7))) == map_size
 
 
 @given(window=st.tuples(st.integers(1, 4), st.integers(1, 4)), counts=st.tuples(sides, sides))

@@ -140,7 +140,7 @@ def test_a_machine_without_a_compiler_is_told_how_to_get_one(
 ) -> None:
     """The plugin is the project's own C file: it needs a compiler."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InputError, match="no C compiler .* run 'apt-get install gcc"):
+    with pytest.raises(InputError, match=r"no C compiler .* run 'apt-get install gcc"):
         plugin.compile_plugin(1, tmp_path)
 
 

@@ -155,7 +155,7 @@ def test_a_machine_without_apt_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("PATH", str(tmp_path))
     with (
         Debian(["amd64"], _quiet) as apt,
-        pytest.raises(InputError, match="apt-get is not on this machine.*run the setup on Debian"),
+        pytest.raises(InputError, match=r"apt-get is not on this machine.*run the setup on Debian"),
     ):
         apt.unpack(["hello"], "amd64", tmp_path)
 
@@ -190,7 +190,7 @@ def test_a_network_failure_of_apt_is_told(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_a_wheel_that_pip_cannot_find_is_told(tmp_path: Path) -> None:
     """Pip's own error, and the command to try by hand."""
     flags = ["--no-index", "--find-links", str(tmp_path)]
-    with pytest.raises(InputError, match="pip cannot fetch no-such-thing==1.*is the package index"):
+    with pytest.raises(InputError, match=r"pip cannot fetch no-such-thing==1.*is the package index"):
         wheels.unpack(["no-such-thing==1"], tmp_path, flags)
 
 
@@ -211,7 +211,7 @@ def test_an_emulator_that_counts_wrong_is_refused(tmp_path: Path) -> None:
         "qemu",
         f'out=${{2#*out=}}; echo "{text}" > "${{out%%,*}}"',
     )
-    with pytest.raises(InputError, match="counts wrong .* fma_q 0 for 2000"):
+    with pytest.raises(InputError, match=r"counts wrong .* fma_q 0 for 2000"):
         prove(str(tmp_path / "qemu"), tmp_path / "counter.so", "arm64", {})
 
 
@@ -238,7 +238,7 @@ def test_the_proof_holds_on_the_emulator_of_this_machine(tmp_path: Path) -> None
         prove(emulator, tmp_path / "counter.so", isa.machine, found.environment)
 
 
-def test_a_finished_setup_given_again_fetches_nothing(tmp_path: Path) -> None:
+def test_a_finished_setup_given_again_fetches_nothing() -> None:
     """Where all parts are there, no network is needed."""
     found = installation()
     said: list[str] = []

@@ -110,7 +110,7 @@ def test_mnn_refuses_a_broken_file(tmp_path: Path) -> None:
     (tmp_path / "in.onnx").write_bytes(b"nonsense")
     (tmp_path / "private").mkdir()
     conversion = Conversion(tmp_path / "in.onnx", tmp_path / "private")
-    with pytest.raises(Refused, match="MNN 3.6.1 cannot convert this net"):
+    with pytest.raises(Refused, match=r"MNN 3\.6\.1 cannot convert this net"):
         find_runtime("mnn").convert([conversion], found.tools("mnn"))
 
 

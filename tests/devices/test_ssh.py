@@ -106,7 +106,7 @@ def test_old_nets_are_removed(make_board: MakeBoard, tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "mine").mkdir()
     reference = deployed(tmp_path, "reference")
-    for size in (600_000, 600_001, 600_002, 600_003):
+    for size in (600_000, 600_001, 600_002):
         board.time(deployed(tmp_path, f"net{size}", size), reference)
     held = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     assert held < (1 << 20) + 700_000
@@ -150,7 +150,7 @@ def test_a_connection_that_is_always_cut_fails_with_a_reason(
     server: LoopbackSshd, make_board: MakeBoard, tmp_path: Path
 ) -> None:
     """Three times, then the net has failed."""
-    killing = script(tmp_path / "python", "sleep 0.1; kill -9 $PPID $(ps -o ppid= -p $PPID)")
+    killing = script(tmp_path / "python", "kill -9 $PPID")
     net = deployed(tmp_path)
     with pytest.raises(BoardFailed, match=r"pi: .*(connection was lost|killed).*tried 3 times"):
         make_board(python=killing).time(net, net)

@@ -3,9 +3,9 @@
 ``torch.onnx.export`` takes 4 to 10 s of a core for a net of the size that this package searches
 for, more than all the rest of a measurement. Here the module runs once, torch's dispatcher tells
 which operators it calls, and a table says what each is in ONNX; what does not depend on the input
-is folded by having been run. Counts of executed instructions agree with those of torch's exporter (the
-tests compare both), and every model is checked against torch before it is used. A module with an
-operator that the table lacks goes through torch's exporter.
+is folded by having been run. Counts of executed instructions agree with those of torch's exporter
+(the tests compare both), and every model is checked against torch before it is used. A module with
+an operator that the table lacks goes through torch's exporter.
 """
 
 from __future__ import annotations

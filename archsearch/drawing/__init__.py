@@ -1,0 +1,6 @@
+"""Drawings of blocks and nets, made from what they are."""
+
+from archsearch.drawing.block import block_figure
+from archsearch.drawing.net import net_figure
+
+__all__ = ["block_figure", "net_figure"]
