@@ -6,21 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log10, sqrt
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from archsearch.architecture import Architecture
-from archsearch.codes import BoolArray, IntArray, draw_codes
+from archsearch.codes import BoolArray, draw_codes
 from archsearch.cost import NetCost
 from archsearch.cost.extremes import Extremes, extremes
 from archsearch.cost.population import PopulationCosts
 from archsearch.errors import InputError
+from archsearch.feasible import Price, prices_of
 from archsearch.seeds import derive
 from archsearch.settings import Limit
 from archsearch.space import SearchSpace
 from archsearch.study import Study
+
+Numbers = NDArray[np.number[Any]]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -105,38 +109,43 @@ def take_census(space: SearchSpace, members: int, seed: int, study: Study | None
     """
     classes = study.settings.classes if study else 1000
     ends = extremes(space.tree, classes)
-    counted = _count_members(space, members, seed, classes)
+    prices = prices_of(study) if study else {}
+    counted = _count_members(space, members, seed, classes, prices)
     quantiles = {
-        name: tuple(np.quantile(values, QUANTILES).tolist()) for name, values in counted.items()
+        name: tuple(np.quantile(counted[name], QUANTILES).tolist()) for name in NetCost._fields
     }
     census = Census(space.size, space.exact, members, ends, quantiles)
     return census if study is None else _judged(census, counted, study.settings.constraints)
 
 
 def _count_members(
-    space: SearchSpace, members: int, seed: int, classes: int
-) -> Mapping[str, IntArray]:
-    """Count ``members`` random valid members, by measure."""
+    space: SearchSpace, members: int, seed: int, classes: int, prices: Mapping[str, Price]
+) -> Mapping[str, Numbers]:
+    """Count ``members`` random valid members, by measure, with their ``prices``."""
     rng = np.random.default_rng(derive(seed, "census"))
     costs = PopulationCosts(space.tree, classes)
-    parts: dict[str, list[IntArray]] = {name: [] for name in NetCost._fields}
+    parts: dict[str, list[Numbers]] = {name: [] for name in (*NetCost._fields, *prices)}
     missing = members
     while missing > 0:
-        part = costs.count(draw_codes(space.tree, rng, max(missing, _PATIENCE)))
+        codes = draw_codes(space.tree, rng, max(missing, _PATIENCE))
+        part = costs.count(codes)
         valid = np.flatnonzero(part.valid)[:missing]
         if not len(valid):
             raise InputError(
                 f"{space.name}: none of {_PATIENCE} random points is a valid member; "
                 "check the widths against the layers' rules"
             )
-        for name, values in parts.items():
-            values.append(getattr(part, name)[valid])
+        for name in NetCost._fields:
+            parts[name].append(getattr(part, name)[valid])
+        for name, price in prices.items():
+            parts[name].append(price(codes[valid]))
         missing -= len(valid)
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def _judged(census: Census, counted: Mapping[str, IntArray], limits: Mapping[str, Limit]) -> Census:
-    """Add what the limits do."""
+def _judged(census: Census, counted: Mapping[str, Numbers], limits: Mapping[str, Limit]) -> Census:
+    """Add what the limits do that hold on something that is known of every member."""
+    limits = {name: limit for name, limit in limits.items() if name in counted}
     breaks = {name: _outside(limit, counted[name]) for name, limit in limits.items()}
     broken = np.sum([*breaks.values(), np.zeros(census.members, dtype=bool)], axis=0)
 
@@ -156,7 +165,7 @@ def _judged(census: Census, counted: Mapping[str, IntArray], limits: Mapping[str
     return replace(census, within=share(broken == 0), limits=tuple(found))
 
 
-def _outside(limit: Limit, values: IntArray) -> BoolArray:
+def _outside(limit: Limit, values: Numbers) -> BoolArray:
     """Which values break a limit; see ``Limit.excess``."""
     low = 0 if limit.at_least is None else limit.at_least
     high = np.inf if limit.at_most is None else limit.at_most
@@ -166,6 +175,8 @@ def _outside(limit: Limit, values: IntArray) -> BoolArray:
 
 def _closest(limit: Limit, name: str, ends: Extremes) -> int | None:
     """The member's value nearest to a limit that every member is proven to break on one side."""
+    if name not in ends.smallest:
+        return None
     small, large = ends.smallest[name], ends.largest[name]
     if limit.at_most is not None and small.value > limit.at_most and small.exact:
         return small.value

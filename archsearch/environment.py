@@ -12,8 +12,8 @@ from typing import Any
 _PACKAGES = ("archsearch", "torch", "numpy", "optuna", "ray", "pandas", "moocore", "sqlalchemy")
 
 
-def environment(images_fingerprint: str, threads: int) -> dict[str, Any]:
-    """Describe this machine and this installation as plain data."""
+def environment(images_fingerprint: str, threads: int, device: str | None) -> dict[str, Any]:
+    """Describe this machine, this installation and the device as plain data."""
     return {
         "commit": _commit(),
         "python": platform.python_version(),
@@ -23,6 +23,7 @@ def environment(images_fingerprint: str, threads: int) -> dict[str, Any]:
         "threads": threads,
         "versions": {name: _version(name) for name in _PACKAGES},
         "images": images_fingerprint,
+        "device": device,
     }
 
 

@@ -12,8 +12,10 @@ import torch
 
 from archsearch.architecture import Architecture, Resolution
 from archsearch.datasets import Images
-from archsearch.devices import DEVICES
+from archsearch.devices.readings import Remembering
 from archsearch.documents import Document
+from archsearch.errors import InputError
+from archsearch.measures import latency_measured
 from archsearch.network import Network, build
 from archsearch.proxies import ProxyFailed, score_all
 from archsearch.seeds import derive
@@ -57,6 +59,12 @@ class Workbench:
     def __init__(self, study: Study, images: Images) -> None:
         self.study = study
         self.images = images
+        self.device = Remembering(study.device) if study.device is not None else None
+
+    def close(self) -> None:
+        """Close the device, if the study has one."""
+        if self.device is not None:
+            self.device.close()
 
     def evaluate(self, package: Package) -> list[Outcome]:
         """Do every job of a package. A job that raises becomes a failed outcome with its reason."""
@@ -66,7 +74,7 @@ class Workbench:
     def _outcome(self, stage: Stage, job: Job) -> Outcome:
         try:
             return _STAGES[stage](self, job)
-        except (TrainingFailed, ProxyFailed) as error:
+        except (TrainingFailed, ProxyFailed, InputError) as error:
             reason = str(error)
         except MemoryError:
             reason = "out of memory"
@@ -89,12 +97,12 @@ MakeBench = Callable[[Study, Images], Workbench]
 
 
 def _latency(bench: Workbench, job: Job) -> Outcome:
-    settings = bench.study.settings
-    architecture = _architecture(job)
-    measured = tuple(
-        DEVICES[name]().latency(architecture, settings.classes) for name in settings.devices
-    )
-    return Outcome(job.number, "latency", measured)
+    device = bench.device
+    assert device is not None  # noqa: S101 (no device, no such package)
+    began = time.perf_counter()
+    latency = device.latency(_architecture(job), bench.study.settings.classes)
+    seconds = time.perf_counter() - began
+    return Outcome(job.number, "latency", (latency_measured(latency, "latency", seconds),))
 
 
 def _score(bench: Workbench, job: Job) -> Outcome:

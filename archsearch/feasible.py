@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from itertools import cycle
 from math import ceil
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from archsearch.codes import IntArray, draw_codes
+from archsearch.cost import NetCost
 from archsearch.cost.population import Counted, PopulationCosts
 from archsearch.errors import InputError
 from archsearch.grammar import Domain
+from archsearch.measures import LATENCY
 from archsearch.seeds import derive
 from archsearch.settings import Limit
 from archsearch.space import Pick, SearchSpace
@@ -43,17 +46,31 @@ class Costs(Protocol):
         """Count the points (N, L)."""
 
 
+Price = Callable[[IntArray], FloatArray]
+"""Gives a number beside the counted ones, such as a predicted latency, to valid points (N, L)."""
+
+
 class Judged(NamedTuple):
     """What N points cost and how far they are outside.
 
+    ``values`` are the numbers that limits are on (N,), by measure, NaN for an invalid point.
     ``excess`` (N,) is the sum, over the limits, of the share of the limit by which it is broken: 0
     for a feasible point, infinite for an invalid one. ``reason`` (N,) numbers the reasons for
     refusing a point: 0 is none, the others stand behind it in ``FeasibleSpace.reasons``.
     """
 
     counted: Counted
+    values: Mapping[str, FloatArray]
     excess: FloatArray
     reason: IntArray
+
+
+def prices_of(study: Study) -> dict[str, Price]:
+    """What is known of a point beside its counted costs: its latency where that is predicted."""
+    predictor = study.device.predictor if study.device else None
+    if predictor is None:
+        return {}
+    return {LATENCY: predictor.population(study.space.tree, study.settings.classes)}
 
 
 class FeasibleSpace:
@@ -75,11 +92,17 @@ class FeasibleSpace:
     """
 
     def __init__(
-        self, space: SearchSpace, limits: Mapping[str, Limit], costs: Costs, seed: int
+        self,
+        space: SearchSpace,
+        limits: Mapping[str, Limit],
+        costs: Costs,
+        seed: int,
+        prices: Mapping[str, Price] = MappingProxyType({}),
     ) -> None:
         self._space = space
         self._limits = dict(limits)
         self._costs = costs
+        self._prices = prices
         self._seed = seed
         self._paths = [path for path, _ in space.leaves()]
         self._labels = np.array([len(d.labels) for _, d in space.leaves()], dtype=np.int64)
@@ -89,10 +112,13 @@ class FeasibleSpace:
     @classmethod
     def of(cls, study: Study) -> FeasibleSpace:
         """The feasible part of a study's space."""
-        settings = study.settings
-        costs = PopulationCosts(study.space.tree, settings.classes)
+        settings, tree = study.settings, study.space.tree
+        costs = PopulationCosts(tree, settings.classes)
         seed = derive(settings.seed, "feasible")
-        return cls(study.space, settings.constraints, costs, seed)
+        prices = prices_of(study)
+        known = {*NetCost._fields, *prices}
+        limits = {name: limit for name, limit in settings.constraints.items() if name in known}
+        return cls(study.space, limits, costs, seed, prices)
 
     def walk(self, pick: Pick) -> Choices:
         """Visit the active leaves as the whole space does."""
@@ -155,16 +181,24 @@ class FeasibleSpace:
     def judge(self, rows: IntArray) -> Judged:
         """Count points (N, L) and say which are refused, and why."""
         counted = self._costs.count(rows)
+        values = {name: self._values(name, rows, counted) for name in self._limits}
         shares = np.zeros((len(rows), 1 + len(self._limits)))
         for number, (name, limit) in enumerate(self._limits.items(), start=1):
-            values = getattr(counted, name).tolist()
-            shares[:, number] = [max(limit.excess(value), 0.0) for value in values]
+            shares[:, number] = [max(limit.excess(value), 0.0) for value in values[name].tolist()]
         reason = np.where(shares.any(axis=1), shares.argmax(axis=1) + 1, 0)
         return Judged(
             counted,
+            values,
             np.where(counted.valid, shares.sum(axis=1), np.inf),
             np.where(counted.valid, reason, 1),
         )
+
+    def _values(self, name: str, rows: IntArray, counted: Counted) -> FloatArray:
+        if name not in self._prices:
+            return np.where(counted.valid, getattr(counted, name), np.nan)
+        values = np.full(len(rows), np.nan)
+        values[counted.valid] = self._prices[name](rows[counted.valid])
+        return values
 
     def refusals(self, reason: IntArray) -> Counter[str]:
         """Count refused points by reason, from the numbers of their reasons."""
@@ -230,11 +264,17 @@ class FeasibleSpace:
         """Say which limit the closest point breaks by most, and its value."""
         judged = self.judge(row[None])
         name = self.reasons[int(judged.reason[0])].removeprefix("over:")
-        limit, value = self._limits[name], int(getattr(judged.counted, name)[0])
+        limit, value = self._limits[name], float(judged.values[name][0])
         above = limit.at_most is not None and value > limit.at_most
-        bound = f"at_most: {limit.at_most:,.0f}" if above else f"at_least: {limit.at_least:,.0f}"
+        way, at = ("at_most", limit.at_most) if above else ("at_least", limit.at_least)
+        bound = f"{way}: {_told(at or 0)}"
         others = " together with the other limits" if len(self._limits) > 1 else ""
         return (
             f"constraints.{name}: no member of {self._space.name} meets {bound}{others}; the "
-            f"closest found has {value:,} {name}; change the limit or the space"
+            f"closest found has {_told(value)} {name}; change the limit or the space"
         )
+
+
+def _told(value: float) -> str:
+    """A limit or a cost as a message says it: counts in full."""
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.4g}"

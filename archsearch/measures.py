@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from archsearch.devices.reading import Latency
 from archsearch.proxies import PROXIES
-from archsearch.trial import Stage
+from archsearch.trial import Measured, Stage
 
 Direction = Literal["minimize", "maximize"]
 
@@ -29,6 +31,9 @@ _COUNTED = (
     Measure("peak_memory_bytes", "bytes", "minimize", "screen", "of one image, without weights"),
 )
 _TIMED = (Measure("latency_ms", "ms", "minimize", "latency", "median of one image on the device"),)
+LATENCY = "latency_ms"
+"""Its stage holds where it is measured or emulated; predicted, it is known at the screen."""
+
 _SCORED = tuple(
     Measure(proxy.name, "score", proxy.direction, "score", "training-free proxy")
     for proxy in PROXIES.values()
@@ -39,3 +44,21 @@ _TRAINED = (
 )
 
 MEASURES: dict[str, Measure] = {m.name: m for m in (*_COUNTED, *_TIMED, *_SCORED, *_TRAINED)}
+
+
+def latency_measured(latency: Latency, stage: Stage, seconds: float = 0.0) -> Measured:
+    """A latency as a trial stores it."""
+    return Measured(
+        LATENCY,
+        latency.latency_ms,
+        stage,
+        n=latency.n,
+        seconds=seconds,
+        reading=latency.to_data(),
+    )
+
+
+def latency_in(measures: Mapping[str, Measured]) -> Latency | None:
+    """The latency among a trial's measures, with all that its device said of it."""
+    found = measures.get(LATENCY)
+    return None if found is None or found.reading is None else Latency(**found.reading)

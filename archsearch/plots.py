@@ -54,11 +54,15 @@ _MOST_NUMBERS = 16
 
 @dataclass(frozen=True)
 class Quantity:
-    """A measure as a figure shows it: its column, its unit, and which way is better."""
+    """A measure as a figure shows it: its column, its unit, and which way is better.
+
+    ``label`` stands at its axis; None takes the measure's own.
+    """
 
     name: str
     unit: str
     maximize: bool
+    label: str | None = None
 
 
 def plot_front(
@@ -228,7 +232,8 @@ def _bars(ax: Axes, rows: DataFrame, x: str, y: str, *, colour: str, alpha: floa
 
 def _scale(ax: Axes, way: str, measure: Quantity, values: Floats) -> None:
     """Label, ticks, and a log axis for counts and times that span enough."""
-    ax.set(**{f"{way}label": _LABELS.get(measure.name, f"{measure.name} ({measure.unit})")})
+    usual = _LABELS.get(measure.name, f"{measure.name} ({measure.unit})")
+    ax.set(**{f"{way}label": measure.label or usual})
     axis = ax.xaxis if way == "x" else ax.yaxis
     if measure.unit in _COUNTED and len(values) and 0 < _WIDE * min(values) < max(values):
         ax.set(**{f"{way}scale": "log"})

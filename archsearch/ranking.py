@@ -41,7 +41,7 @@ def promoted(study: Study, generation: Sequence[Trial]) -> set[int]:
     """
     train = study.settings.cascade.train
     # A trial that failed in training was alive here: a resumed run must choose as before.
-    alive = [t for t in generation if t.state != "failed" or t.stage == "train"]
+    alive = [t for t in generation if _alive(t)]
     given = {t.number for t in alive if t.origin.startswith("published:")}
     others = [t for t in alive if t.number not in given]
     if train is None or not others:
@@ -55,6 +55,11 @@ def promoted(study: Study, generation: Sequence[Trial]) -> set[int]:
     return given | {others[index].number for index in order[:keep]}
 
 
+def _alive(trial: Trial) -> bool:
+    """Whether a trial was there to be chosen: it neither failed before nor broke a limit."""
+    return trial.stage == "train" or (trial.state != "failed" and trial.error is None)
+
+
 def best_first(points: Floats, maximize: Sequence[bool]) -> list[int]:
     """Indices by non-dominated rank, then by falling crowding distance within the rank."""
     rank = fronts(points, maximize)
@@ -66,7 +71,7 @@ def best_first(points: Floats, maximize: Sequence[bool]) -> list[int]:
 
 
 def told(study: Study, trials: Sequence[Trial]) -> dict[int, tuple[float, ...]]:
-    """What the sampler is told of each trial that did not fail, from all trials so far.
+    """What the sampler is told of each trial that did not fail or break a limit, from all so far.
 
     A measured objective is told as measured. A trial that was not trained gets an estimate of
     each trained objective: the trained trials' value at the quantile of its proxy score, which
@@ -81,7 +86,7 @@ def told(study: Study, trials: Sequence[Trial]) -> dict[int, tuple[float, ...]]:
             for n in names
         )
         for t in trials
-        if t.state != "failed"
+        if t.state != "failed" and t.error is None
     }
     return {number: point for number, point in values.items() if np.isfinite(point).all()}
 

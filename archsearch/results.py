@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +17,19 @@ import pandas as pd
 from archsearch import published
 from archsearch.architecture import Architecture
 from archsearch.cost import count
+from archsearch.devices import Device
+from archsearch.devices.reading import Latency
+from archsearch.devices.readings import Remembering
+from archsearch.devices.source import label, one_source
 from archsearch.documents import Document
 from archsearch.errors import InputError, nearest
-from archsearch.measures import MEASURES, Direction
+from archsearch.measures import LATENCY, MEASURES, Direction, latency_measured
 from archsearch.runs import DATABASE
 from archsearch.space import NotAMember, architecture_of
 from archsearch.store import Store, trials_frame
 from archsearch.study import Study, study_of
 from archsearch.summary import Summary, summarize
-from archsearch.tables import family, front_of, measured, on_front, readable
+from archsearch.tables import family, front_of, latencies_of, measured, on_front, readable
 from archsearch.trial import Measured, Trial
 
 if TYPE_CHECKING:
@@ -146,18 +151,41 @@ class RunResults:
 
         x, y = self.axes(x, y)
         directions = self._directions([x, y])
+        points, published = self._points(directions), self._published([x, y])
+        about = {LATENCY: self._latency_label()} if LATENCY in directions else {}
         across, upwards = (
-            Quantity(name, MEASURES[name].unit, direction == "maximize")
+            Quantity(name, MEASURES[name].unit, direction == "maximize", about.get(name))
             for name, direction in directions.items()
         )
         return plot_front(
-            self._points(directions),
+            points,
             across,
             upwards,
-            published=self._published([x, y]),
+            published=published,
             title=self.study.settings.name,
             ax=ax,
         )
+
+    def remeasured(
+        self, device: Device, *, fresh: bool = False
+    ) -> list[tuple[Trial, Latency | InputError]]:
+        """Measure the front's nets by another device, in the order of ``pareto``.
+
+        Args:
+            device: another device than the study's.
+            fresh: also what it measured before.
+
+        Returns:
+            The trials of the front, each with its latency there or why it has none.
+
+        Raises:
+            InputError: the device is not set up.
+        """
+        front = [self._by_number[number] for number in self.pareto()["number"]]
+        nets = [self.architecture(trial.number) for trial in front]
+        with Remembering(device, fresh=fresh, processes=os.cpu_count() or 1) as asked:
+            found = list(asked.latencies(nets, self.study.settings.classes))
+        return list(zip(front, found, strict=True))
 
     def axes(self, x: str | None = None, y: str | None = None) -> tuple[str, str]:
         """The measures that ``plot_pareto`` draws across and upwards."""
@@ -257,13 +285,33 @@ class RunResults:
         """The published nets of the space: what was measured of them here, and what is counted."""
         members = [net for net in map(published.load, published.names()) if self._has(net)]
         trained = {t.architecture_id: t.measures for t in self.records if t.state == "complete"}
-        known = [trained.get(net.id) or self._counted(net) for net in members]
+        counted = {net.id: self._counted(net) for net in members if net.id not in trained}
+        if LATENCY in names:
+            latencies = {"trials": latencies_of(t.measures for t in self.records)}
+            one_source(latencies | {"published nets": latencies_of(counted.values())})
+        known = [trained.get(net.id) or counted[net.id] for net in members]
         frame = measured(known, names).assign(net=[net.name or net.id for net in members])
         return frame.reindex(columns=[*frame.columns, *(n for n in names if n not in frame)])
 
     def _counted(self, net: Architecture) -> dict[str, Measured]:
-        cost = count(net, self.study.settings.classes)
-        return {name: Measured(name, value, "screen") for name, value in cost._asdict().items()}
+        """What is known of a net without training it; its latency by the study's own device.
+
+        A latency that must be measured is only looked up: a figure is no reason to start a board.
+        """
+        classes, device = self.study.settings.classes, self.study.device
+        cost = count(net, classes)
+        found = {name: Measured(name, value, "screen") for name, value in cost._asdict().items()}
+        # Another device by now under this name: what it says must not stand beside the run's.
+        if device is None or device.identity != self.environment.get("device"):
+            return found
+        latency = Remembering(device).known(net, classes)
+        return found if latency is None else found | {LATENCY: latency_measured(latency, "screen")}
+
+    def _latency_label(self) -> str | None:
+        """Label of an axis of latencies, which must all be of one device and way."""
+        latencies = latencies_of(trial.measures for trial in self.records)
+        source = one_source({"trials": latencies})
+        return None if source is None else label(source, latencies)
 
     def _has(self, net: Architecture) -> bool:
         try:

@@ -28,10 +28,13 @@ def work_on(study: Study, folder: Path, watch: Callable[[Run], Callable[[], None
     before study, images and limits are known to be good.
 
     Raises:
-        InputError: the images are not there, no member meets the limits, the folder holds the run
-            of another study or is being written by another process, or the disk is full.
+        InputError: the images are not there, the device is not set up, no member meets the limits,
+            the folder holds the run of another study or is being written by another process, or
+            the disk is full.
     """
     images = load(study.settings.data)
+    if study.device is not None:
+        study.device.ensure_ready()
     run = (
         _resume(study, folder, images)
         if (folder / DATABASE).exists()
@@ -53,7 +56,7 @@ def _begin(study: Study, folder: Path, images: Images) -> Run:
     if folder.exists() and {entry.name for entry in folder.iterdir()} - BEGUN:
         raise InputError(f"{folder}: is not empty and holds no run; choose another with --out")
     folder.mkdir(parents=True, exist_ok=True)
-    made_by = environment(images.fingerprint, study.settings.engine.threads)
+    made_by = environment(images.fingerprint, study.settings.engine.threads, _identity(study))
     store = Store.create(folder / DATABASE, study.data, study.identity, made_by)
     _write_study(study, folder)
     return Run(study, store, start, space)
@@ -67,6 +70,12 @@ def _resume(study: Study, folder: Path, images: Images) -> Run:
                 f"{folder}: was made on other images ({study.settings.data.name} has "
                 "changed since); choose another folder with --out"
             )
+        if stored.environment.get("device") != _identity(study):
+            raise InputError(
+                f"{folder}: its latencies are of the device {stored.environment.get('device')}, "
+                f"which is now {_identity(study)} (profile, settings or machine changed since); "
+                "choose another folder with --out"
+            )
     store = Store.open(folder / DATABASE, write=True)
     try:
         store.renew_study(study.data)
@@ -75,6 +84,10 @@ def _resume(study: Study, folder: Path, images: Images) -> Run:
     except BaseException:
         store.close()
         raise
+
+
+def _identity(study: Study) -> str | None:
+    return None if study.device is None else study.device.identity
 
 
 def _check_same(study: Study, store: Store, folder: Path) -> None:

@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike
 from archsearch.architecture import Architecture
 from archsearch.codes import IntArray, active, codes_of
 from archsearch.cost import NetCost, count
+from archsearch.devices.reading import Latency
 from archsearch.errors import InputError
 from archsearch.feasible import FeasibleSpace
+from archsearch.measures import LATENCY, latency_measured
 from archsearch.seeds import derive
 from archsearch.space import NotAMember
 from archsearch.splitting import FloatArray
@@ -29,12 +31,16 @@ class Candidate:
     choices: Choices
     architecture: Architecture
     cost: NetCost
+    latency: Latency | None = None
 
     def measures(self) -> dict[str, Measured]:
-        """The counted measures, as a trial stores them."""
-        return {
+        """What the screen knows, as a trial stores it: costs, and a predicted latency."""
+        found = {
             name: Measured(name, value, "screen") for name, value in self.cost._asdict().items()
         }
+        if self.latency is not None:
+            found[LATENCY] = latency_measured(self.latency, "screen")
+        return found
 
 
 class Screen:
@@ -47,6 +53,7 @@ class Screen:
     def __init__(self, study: Study, known: Iterable[str] = ()) -> None:
         self._study = study
         self._known = set(known)
+        self._predictor = study.device and study.device.predictor
         self.accepted: list[Candidate] = []
         self.counts: Counter[str] = Counter()
 
@@ -67,23 +74,31 @@ class Screen:
         except NotAMember:
             self.counts["invalid"] += 1
             return None
-        cost = count(architecture, self._study.settings.classes)
-        if broken := excess(self._study, cost):
+        classes = self._study.settings.classes
+        cost = count(architecture, classes)
+        latency = self._predictor.latency(architecture, classes) if self._predictor else None
+        known: dict[str, float] = cost._asdict()
+        if broken := excess(self._study, known | _milliseconds(latency)):
             self.counts[f"over:{max(broken, key=lambda name: broken[name])}"] += 1
             return None
         if architecture.id in self._known:
             self.counts["duplicate"] += 1
             return None
-        return Candidate(choices, architecture, cost)
+        return Candidate(choices, architecture, cost, latency)
 
 
-def excess(study: Study, cost: NetCost) -> Mapping[str, float]:
-    """The limits that ``cost`` breaks, and by what share of the limit."""
-    values = cost._asdict()
+def excess(study: Study, values: Mapping[str, float]) -> Mapping[str, float]:
+    """The limits that ``values`` break, by measure, and by what share of the limit."""
     outside = {
-        name: limit.excess(values[name]) for name, limit in study.settings.constraints.items()
+        name: limit.excess(values[name])
+        for name, limit in study.settings.constraints.items()
+        if name in values
     }
     return {name: share for name, share in outside.items() if share > 0}
+
+
+def _milliseconds(latency: Latency | None) -> dict[str, float]:
+    return {} if latency is None else {LATENCY: latency.latency_ms}
 
 
 StartList = tuple[list[tuple[str, Candidate]], Counter[str]]

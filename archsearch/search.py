@@ -13,8 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import ceil
 
+from archsearch.devices.source import Source
 from archsearch.evaluate import Job, Outcome, Package
 from archsearch.feasible import FeasibleSpace
+from archsearch.measures import LATENCY, latency_in
 from archsearch.ranking import promoted, told
 from archsearch.samplers.sampler import Past
 from archsearch.screen import Candidate, Screen, StartList, start_candidates
@@ -57,6 +59,7 @@ class Run:
         self._packages: Iterator[Package] = iter(())
         self._in_flight: set[tuple[int, Stage]] = set()
         self._stage: Stage | None = None
+        self._source: Source | None = None
 
     @property
     def elapsed_s(self) -> float:
@@ -99,6 +102,7 @@ class Run:
         """Take what a worker found; stored at once, one transaction a trial."""
         for outcome in outcomes:
             trial = self.trials[outcome.number]
+            outcome = self._judged(outcome)
             state = self._state_after(outcome)
             measures = {**trial.measures, **{m.name: m for m in outcome.measures}}
             self.store.record(
@@ -249,9 +253,34 @@ class Run:
             if t.state != "waiting"
         ]
 
+    def _judged(self, outcome: Outcome) -> Outcome:
+        """Refuse a latency that must not stand beside those that the run has, or is over a limit.
+
+        What is over a limit keeps its latency, what came from another device does not.
+        """
+        measures = {measure.name: measure for measure in outcome.measures}
+        latency = latency_in(measures)
+        if latency is None:
+            return outcome
+        source = Source.of(latency)
+        first = self._source = self._source or self._stored_source() or source
+        if source != first:
+            reason = f"latency: came from {source}, those before it from {first}"
+            return replace(outcome, measures=(), error=reason)
+        limit = self.study.settings.constraints.get(LATENCY)
+        if limit is None or limit.excess(latency.latency_ms) <= 0:
+            return outcome
+        bounds = limit.model_dump(exclude_none=True).items()
+        text = " and ".join(f"{way}: {value:g}" for way, value in bounds)
+        return replace(outcome, error=f"latency: outside the limit on {LATENCY} ({text})")
+
+    def _stored_source(self) -> Source | None:
+        found = (latency_in(trial.measures) for trial in self.trials.values())
+        return next((Source.of(latency) for latency in found if latency is not None), None)
+
     def _state_after(self, outcome: Outcome) -> State:
         if outcome.error is not None:
-            return "failed"
+            return "stopped" if latency_in({m.name: m for m in outcome.measures}) else "failed"
         return "complete" if outcome.stage == self.study.stages[-1] else "waiting"
 
 

@@ -45,7 +45,11 @@ Bound = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Limit(_Record):
-    """A hard limit on a counted measure: what breaks it is rejected before it becomes a trial."""
+    """A hard limit on a cost.
+
+    What breaks one on a counted measure, or on a predicted latency, is rejected before it becomes a
+    trial; a trial whose latency is measured or emulated and breaks one is stopped then.
+    """
 
     at_most: Bound | None = None
     at_least: Bound | None = None
@@ -159,7 +163,7 @@ class Settings(_Record):
     sampler: dict[str, dict[str, Any]]
     start: Start = Start()
     cascade: Cascade
-    devices: tuple[str, ...] = Field(default=(), strict=False)
+    device: str | dict[str, Any] | None = None
     training: Recipe = Recipe()
     data: DatasetConfig
     budget: Budget

@@ -7,16 +7,18 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from archsearch import published
 from archsearch.architecture import Architecture
-from archsearch.devices import DEVICES
+from archsearch.devices import KINDS, Device, device_of, plain_device
+from archsearch.devices.boards.settings import is_device_file
 from archsearch.documents import Document, Location, Misfit, dump, parse, read
 from archsearch.errors import InputError, nearest
 from archsearch.grammar import parse_tree
-from archsearch.measures import MEASURES, Direction
+from archsearch.measures import LATENCY, MEASURES, Direction
 from archsearch.records import check
 from archsearch.samplers import SAMPLERS, check_options, make_sampler
 from archsearch.samplers.sampler import Sampler
@@ -42,11 +44,17 @@ class Study:
         text = json.dumps(deciding(self.data), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @cached_property
+    def device(self) -> Device | None:
+        """Where latency comes from."""
+        given = self.settings.device
+        return device_of(given) if isinstance(given, dict) else None
+
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The stages behind the screen, in order."""
         has: dict[Stage, bool] = {
-            "latency": bool(self.settings.devices),
+            "latency": self.device is not None and self.device.how != "predicted",
             "score": self.settings.cascade.score is not None,
             "train": self.settings.cascade.train is not None,
         }
@@ -71,11 +79,14 @@ def deciding(data: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a study's plain data that decides its trials.
 
     Left out are the budget but for the size of a generation, and the engine: a run may go on with
-    more of either. So is the path of the images, which may move: the run's environment holds their
-    fingerprint.
+    more of either. So is the path of the images, which may move, and how a device is reached: the
+    run's environment holds what identifies them.
     """
     kept = {key: data[key] for key in data if key not in ("budget", "engine", "notes", "data")}
     kept["data"] = {key: value for key, value in data["data"].items() if key != "path"}
+    if isinstance(device := data.get("device"), dict):
+        reached = KINDS[device["kind"]].reached
+        kept["device"] = {key: value for key, value in device.items() if key not in reached}
     kept["budget.generation"] = data["budget"].get("generation", GENERATION)
     return kept
 
@@ -126,7 +137,23 @@ def _plain(data: Any, folder: Path) -> dict[str, Any]:
     path = plain["data"].get("path") if isinstance(plain["data"], dict) else None
     if isinstance(path, str):
         plain["data"]["path"] = str((folder / path).resolve())
+    if plain.get("device") is not None:
+        plain["device"] = _device(plain["device"], folder)
     return plain
+
+
+def _device(name: Any, folder: Path) -> Any:
+    """A device's plain data, the content of its file inside."""
+    if isinstance(name, dict):
+        return name
+    if not isinstance(name, str):
+        raise Misfit(("device",), f"got {name!r}; expected a device's name or the path of its file")
+    if is_device_file(name):  # what is wrong in a file is said with the file's own lines
+        return dict(plain_device(name, folder))
+    try:
+        return dict(plain_device(name, folder))
+    except InputError as error:
+        raise Misfit(("device",), str(error)) from None
 
 
 def _space(data: dict[str, Any], folder: Path) -> SearchSpace:
@@ -149,17 +176,19 @@ def _consistent(settings: Settings) -> None:
         place: Location = ("constraints", name)
         if name not in MEASURES:
             raise Misfit(place, f"unknown measure {name!r}; {nearest(name, MEASURES)}")
-        if MEASURES[name].stage != "screen":
+        if MEASURES[name].stage not in ("screen", "latency"):
             counted = [m.name for m in MEASURES.values() if m.stage == "screen"]
             raise Misfit(
                 place,
-                f"a constraint holds on a counted measure ({', '.join(counted)}); "
+                f"a constraint holds on a counted measure ({', '.join(counted)}) or {LATENCY}; "
                 f"{name} is known only after the stage {MEASURES[name].stage!r}",
             )
-    for index, name in enumerate(settings.devices):
-        if name not in DEVICES:
-            known = nearest(name, DEVICES) if DEVICES else "this version has no device yet"
-            raise Misfit(("devices", index), f"unknown device {name!r}; {known}")
+        _reachable(settings, name, place)
+    if isinstance(settings.device, dict):
+        try:
+            device_of(settings.device)
+        except Misfit as misfit:
+            raise Misfit(("device", *misfit.location), misfit.message) from None
     if len(settings.sampler) != 1 or next(iter(settings.sampler)) not in SAMPLERS:
         given = ", ".join(settings.sampler) or "nothing"
         raise Misfit(("sampler",), f"got {given}; {nearest(given, SAMPLERS)}")
@@ -186,20 +215,15 @@ def _objectives(settings: Settings) -> None:
 
 
 def _reachable(settings: Settings, name: str, place: Location) -> None:
-    """An objective needs the stage that makes it."""
+    """An objective or a limit needs the stage that makes it."""
     stage = MEASURES[name].stage
     score = settings.cascade.score
     if stage == "train" and settings.cascade.train is None:
         raise Misfit(place, f"{name} needs training; add cascade.train or drop the objective")
     if stage == "score" and (score is None or name not in score.proxies):
         raise Misfit(place, f"{name} needs the score stage; add it to cascade.score.proxies")
-    if stage == "latency" and not settings.devices:
-        known = (
-            f"add devices: [{', '.join(DEVICES)}]"
-            if DEVICES
-            else ("this version has no device yet; drop the objective")
-        )
-        raise Misfit(place, f"{name} needs a device; {known}")
+    if stage == "latency" and settings.device is None:
+        raise Misfit(place, f"{name} needs a device; add device: raspberry_pi_4, or another one")
 
 
 def _with_space_inside(document: Document, folder: Path) -> Document:

@@ -12,8 +12,7 @@ from typing import Any
 
 from archsearch import published
 from archsearch.datasets import SOURCES
-from archsearch.devices import DEVICES
-from archsearch.measures import MEASURES
+from archsearch.measures import LATENCY, MEASURES
 from archsearch.samplers import SAMPLERS
 from archsearch.schema import space_schema
 from archsearch.settings import Settings
@@ -53,8 +52,11 @@ def _complete(parts: Schema, leaves: Schema) -> None:
     parts["Score"]["properties"]["proxies"]["items"] = _names(by_stage["score"])
     parts["Start"]["properties"]["nets"]["items"] = _names(published.names())
     parts["DatasetConfig"]["properties"]["name"] = _names(SOURCES)
-    leaves["constraints"]["propertyNames"] = _names(by_stage["screen"])
-    leaves["devices"]["items"] = _names(DEVICES)
+    leaves["constraints"]["propertyNames"] = _names([*by_stage["screen"], LATENCY])
+    leaves["device"]["description"] = (
+        "A shipped profile's name (predicted), predicted:NAME, emulated:NAME, host, or the path of "
+        "a device file."
+    )
     leaves["sampler"] = _sampler()
     leaves["engine"] = {"anyOf": [parts["Engine"]["properties"]["name"], leaves["engine"]]}
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from archsearch.architecture import Architecture
 from archsearch.blocks.layer import Layer
-from archsearch.measures import MEASURES, Direction
+from archsearch.devices.reading import Latency
+from archsearch.devices.source import footnote, one_source
+from archsearch.measures import LATENCY, MEASURES, Direction, latency_in
 from archsearch.notation import UNKNOWN, quantity
 from archsearch.pareto import non_dominated
 from archsearch.spread import FOOTNOTE, spread
 from archsearch.trial import Measured, Trial
 
-ALWAYS_SHOWN = ("val_accuracy", "params", "macs")
+ALWAYS_SHOWN = ("val_accuracy", "params", "macs", LATENCY)
 """Measures that a front's table shows beside its objectives, where they are known."""
+
+_WHERE = ("device", "how")
 
 CONVOLUTIONS_ONLY = "convolutions only"
 _CONVOLUTIONS = frozenset({"conv_encoder", "inverted_residual", "bottleneck"})
@@ -52,8 +56,24 @@ def front_of(
     frame = frame.sort_values(
         [first, "number"], ascending=[direction == "minimize", True], ignore_index=True
     )
-    frame.attrs["footnote"] = FOOTNOTE
+    frame.attrs["footnote"] = " ".join([FOOTNOTE, *_about([trial.measures for trial in front])])
     return frame
+
+
+def latencies_of(found: Iterable[Mapping[str, Measured]]) -> list[Latency]:
+    """The latencies among trials' measures, with what their devices said of them."""
+    return [latency for measures in found if (latency := latency_in(measures)) is not None]
+
+
+def _about(found: Sequence[Mapping[str, Measured]]) -> list[str]:
+    """Where the latencies of a table came from, which must be one device and way.
+
+    Raises:
+        InputError: they came from several.
+    """
+    latencies = latencies_of(found)
+    source = one_source({"trials": latencies})
+    return [] if source is None else [footnote(source, latencies)]
 
 
 def on_front(trials: Sequence[Trial], directions: Mapping[str, Direction]) -> list[bool]:
@@ -81,14 +101,25 @@ def measured(found: Sequence[Mapping[str, Measured]], names: Sequence[str]) -> p
         if any(s is not None for s in spreads):
             frame[f"{name}_spread"] = [np.nan if s is None else s for s in spreads]
             frame[f"{name}_n"] = [m.n if m else 0 for m in column]
+        if name == LATENCY:
+            _say_where(frame, found)
     return frame
+
+
+def _say_where(frame: pd.DataFrame, found: Sequence[Mapping[str, Measured]]) -> None:
+    """Add device and way of each latency, for whoever reads the table without its footnote."""
+    latencies = [latency_in(measures) for measures in found]
+    for field in _WHERE:
+        column = [getattr(one, field) if one else None for one in latencies]
+        if any(column):
+            frame[f"{LATENCY}_{field}"] = column
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
     """A table of measures as text: 1.33 M, and spreads behind their values as ±."""
     columns: dict[str, list[str]] = {}
     for name in frame.columns:
-        if name.endswith(("_spread", "_n")):
+        if name.endswith(("_spread", "_n", *(f"{LATENCY}_{field}" for field in _WHERE))):
             continue
         if name not in MEASURES:
             columns[name] = [_said(value) for value in frame[name]]

@@ -12,7 +12,8 @@ Choices = dict[str, Scalar]
 
 State = Literal["waiting", "complete", "stopped", "failed"]
 """waiting: proposed, some stage still to do. complete: every stage of the cascade done.
-stopped: a stage did not promote it. failed: a stage raised, diverged or ran out of time.
+stopped: a stage did not promote it, or it breaks a limit on what was measured, which is then its
+``error``. failed: a stage raised, diverged or ran out of time.
 There is no "running": what runs is known to the driver alone, so a kill leaves nothing behind."""
 
 Stage = Literal["screen", "latency", "score", "train"]
@@ -25,6 +26,9 @@ class Measured:
     ``value`` is the mean over ``n`` repetitions and ``sd`` their standard deviation (ddof 1), None
     when n is 1. ``count`` is the number of images behind an accuracy, 0 elsewhere. ``stage`` is
     the stage of the cascade that made it, ``seconds`` what it cost.
+
+    A latency has a ``reading`` as well: the fields of ``devices.reading.Latency``, which say on
+    which device and in which way it was found. Its ``value`` is the median.
     """
 
     name: str
@@ -34,6 +38,7 @@ class Measured:
     sd: float | None = None
     count: int = 0
     seconds: float = 0.0
+    reading: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

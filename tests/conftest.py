@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from stand_in_devices import stand_ins as stand_ins
 
 from archsearch.study import Study, load_study
 
@@ -35,3 +36,9 @@ def tiny_run(tiny_study: Study, tmp_path_factory: pytest.TempPathFactory) -> Pat
     with progress(Console(quiet=True)) as watch:
         work_on(tiny_study, folder, watch)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's readings."""
+    monkeypatch.setenv("ARCHSEARCH_CACHE", str(tmp_path_factory.mktemp("cache")))

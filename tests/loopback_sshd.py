@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -107,15 +108,18 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def wait_until(condition: object, seconds: float = 15.0) -> bool:
-    """Wait until a callable says yes; False where it never does."""
-    assert callable(condition)
+def wait_until(
+    condition: Callable[[], bool],
+    seconds: float = 15.0,
+    process: subprocess.Popen[bytes] | None = None,
+) -> bool:
+    """Wait until a condition holds; False where it never does, or once ``process`` has ended."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and (process is None or process.poll() is None):
         if condition():
             return True
         time.sleep(0.02)
-    return bool(condition())
+    return condition()
 
 
 def _free_port() -> int:

@@ -27,5 +27,9 @@ def contents(folder: Path) -> dict[str, Any]:
 
 
 def _trial(trial: Trial) -> dict[str, Any]:
-    values = {name: (m.value, m.sd, m.n) for name, m in trial.measures.items() if name != "train_s"}
+    values = {
+        name: (m.value, m.sd, m.n, m.reading)
+        for name, m in trial.measures.items()
+        if name != "train_s"
+    }
     return {**asdict(trial), "measures": values, "finished_s": None}

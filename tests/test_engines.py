@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -15,10 +16,14 @@ from typing import Any
 
 import pytest
 from run_contents import contents
+from stand_in_devices import device, enrol, notes
 
+from archsearch.datasets import Images, load
 from archsearch.errors import InputError
-from archsearch.evaluate import Job, Outcome, Package
+from archsearch.evaluate import Job, Outcome, Package, Workbench
+from archsearch.runs import _begin
 from archsearch.store import StoreFull
+from archsearch.study import Study, load_study
 
 STUDY = Path(__file__).parent / "data" / "tiny_study.yaml"
 LONGER = ("budget.trials=32", "training.epochs=2", "sampler=pareto_evolution", "data.train=600")
@@ -186,3 +191,67 @@ def test_what_a_run_raises_ends_the_search_and_is_kept() -> None:
     searcher.on_trial_complete("a", error=True)
     assert isinstance(searcher.failure, StoreFull)
     assert searcher.suggest("b") == RunSearcher.FINISHED
+
+
+def bench_with_stand_ins(study: Study, images: Images) -> Workbench:
+    """A place at which the stand-in devices are known: a Ray worker is a process of its own."""
+    enrol()
+    return Workbench(study, images)
+
+
+@pytest.fixture
+def on_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray workers that import what tests do."""
+    here = Path(__file__).parent
+    monkeypatch.setenv("PYTHONPATH", f"{here.parent}:{here}")
+
+
+def overlaps(log: Path) -> list[str]:
+    """Questions that were asked while another was not yet answered."""
+    found, open_ = [], 0
+    for line in notes(log):
+        open_ += line.startswith("asked") - (line == "answered")
+        found += [line] if open_ > 1 else []
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("stand_ins", "on_ray")
+@pytest.mark.parametrize(("kind", "alone"), [("clock", True), ("simulator", False)])
+def test_on_ray_timings_run_one_at_a_time(tmp_path: Path, kind: str, alone: bool) -> None:
+    """A local cluster offers one arm_device; what is counted and not timed runs beside."""
+    from archsearch.engines.ray_tune import work
+
+    log = tmp_path / "log"
+    given = device(kind, log=str(log), takes_s=1.0)
+    sets = [f"device={json.dumps(given)}", "engine.name=ray", "engine.workers=2"]
+    sets.append("cascade.train=null")
+    study = load_study(STUDY, [*sets, "objectives=[{maximize: naswot}, {minimize: latency_ms}]"])
+    images = load(study.settings.data)
+    run = _begin(study, tmp_path / "run", images)
+    work(run, images, lambda: None, bench_with_stand_ins)
+    run.store.close()
+    assert [trial.state for trial in run.trials.values()] == ["complete"] * 8
+    assert (overlaps(log) == []) == alone
+    assert notes(log).count("closed") == notes(log).count("opened")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("stand_ins", "on_ray")
+def test_a_cluster_without_a_device_is_told(tmp_path: Path) -> None:
+    """A timing that no node can take would wait for ever."""
+    import ray
+
+    from archsearch.engines.ray_tune import work
+
+    sets = [f"device={json.dumps(device('clock'))}", "engine.name=ray"]
+    study = load_study(STUDY, sets)
+    images = load(study.settings.data)
+    run = _begin(study, tmp_path / "run", images)
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    try:
+        with pytest.raises(InputError, match=r"offers no 'arm_device'.*ray start --resources="):
+            work(run, images, lambda: None)
+    finally:
+        ray.shutdown()
+        run.store.close()

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from stand_in_devices import ENDLESS, Settings, device, latency, milliseconds, notes
 from torch import nn
 
 from archsearch import evaluate
-from archsearch.architecture import Architecture
 from archsearch.datasets import Images, load
-from archsearch.devices import DEVICES
+from archsearch.documents import Document
 from archsearch.evaluate import Job, Package, Workbench
+from archsearch.measures import latency_in
+from archsearch.space import architecture_of
 from archsearch.study import Study
-from archsearch.trial import Measured
 
 BENCH_SEED = 5
 
@@ -141,21 +143,30 @@ def test_one_failure_in_a_package_spares_the_others(
     assert [outcome.error is None for outcome in outcomes] == [True, False, True]
 
 
-def test_a_registered_device_is_asked(
-    tiny_study: Study, images: Images, job: Job, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("stand_ins")
+def test_a_measured_latency_is_a_stage_of_its_own(
+    tiny_study: Study, images: Images, job: Job, tmp_path: Path
 ) -> None:
-    """The seam of latency: a device in DEVICES gets the architecture and gives latency_ms."""
-    asked: list[tuple[str, int]] = []
-
-    class Clock:
-        def latency(self, architecture: Architecture, classes: int) -> Measured:
-            asked.append((architecture.id, classes))
-            return Measured("latency_ms", 1.5, "latency", n=3, sd=0.1)
-
-    monkeypatch.setitem(DEVICES, "clock", Clock)
-    settings = tiny_study.settings.model_copy(update={"devices": ("clock",)})
+    """The study's device is asked with the study's classes; all that it says is kept."""
+    clock = device("clock", log=str(tmp_path / "log"))
+    settings = tiny_study.settings.model_copy(update={"device": clock})
     study = replace(tiny_study, settings=settings)
-    (outcome,) = Workbench(study, images).evaluate(Package("latency", (job,)))
+    bench = Workbench(study, images)
+    outcomes = bench.evaluate(Package("latency", (job, job)))
+    bench.close()
+    net = architecture_of(Document("job", dict(job.architecture)))
     assert study.stages == ("latency", "score", "train")
-    assert outcome.measures[0].value == 1.5
-    assert asked[0][1] == 10
+    found = [latency_in({m.name: m for m in outcome.measures}) for outcome in outcomes]
+    said = latency(Settings(kind="clock"), "measured", milliseconds(net, 10))
+    assert found == [said, said]
+    assert outcomes[0].measures[0].value == said.latency_ms
+    assert notes(tmp_path / "log") == ["opened", f"asked {net.id}", "answered", "closed"]
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_a_device_that_fails_is_a_reason(tiny_study: Study, images: Images, job: Job) -> None:
+    """In the device's own words."""
+    clock = device("clock", refuses_above=1)
+    settings = tiny_study.settings.model_copy(update={"device": clock})
+    study = replace(tiny_study, settings=settings)
+    assert error_of(study, images, job, "latency") == f"latency: {ENDLESS}"

@@ -113,8 +113,8 @@ def test_two_points_of_one_architecture_are_one_candidate() -> None:
 def test_the_limit_broken_by_most_is_the_one_counted() -> None:
     """As a share of the limit, so that params and MACs can be compared."""
     study = study_with(SPACE, constraints={"params": {"at_most": 100}, "macs": {"at_most": 100}})
-    assert excess(study, NetCost(150, 300)) == {"params": 0.5, "macs": 2.0}
-    assert excess(study, NetCost(150, 100)) == {"params": 0.5}
+    assert excess(study, NetCost(150, 300)._asdict()) == {"params": 0.5, "macs": 2.0}
+    assert excess(study, NetCost(150, 100)._asdict()) == {"params": 0.5}
     assert excess(study, NetCost(100, 100)) == {}
     screen = Screen(study)
     screen.judge(study.space.encode(members(SPACE)[0]))
@@ -124,7 +124,7 @@ def test_the_limit_broken_by_most_is_the_one_counted() -> None:
 def test_limits_hold_at_both_ends() -> None:
     """``at_least`` and ``at_most`` include their own values."""
     study = study_with(SPACE, constraints={"macs": {"at_least": 50, "at_most": 200}})
-    outside = {macs: excess(study, NetCost(1, macs)) for macs in (49, 50, 200, 201)}
+    outside = {macs: excess(study, NetCost(1, macs)._asdict()) for macs in (49, 50, 200, 201)}
     assert outside == {49: {"macs": 0.02}, 50: {}, 200: {}, 201: {"macs": 0.005}}
 
 

@@ -7,6 +7,8 @@ import math
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -248,3 +250,35 @@ def test_a_frame_has_a_row_a_trial(store: Store) -> None:
     assert list(frame["seconds"]) == [2.0, 0.0]
     assert list(frame["error"].isna()) == [True, False]
     assert list(trials_frame([]).columns[:3]) == ["number", "state", "stage"]
+
+
+READING = {"latency_ms": 2.5, "how": "predicted", "device": "rk3288", "expected_error": None}
+
+
+def test_a_reading_is_kept_with_its_measure(path: Path) -> None:
+    """All that a device said, of what the screen knew and of what a stage found."""
+    predicted = Measured("latency_ms", 2.5, "screen", reading=READING)
+    begun = replace(a_trial(0), measures={"latency_ms": predicted})
+    found = Measured("latency_ms", 2.5, "latency", n=60, reading={**READING, "how": "measured"})
+    with Store.create(path, STUDY, "id", ENVIRONMENT) as store:
+        store.add_generation(0, {}, [begun, a_trial(1)], 0.1)
+        store.record(1, "latency", [found])
+    with Store.open(path) as store:
+        first, second = store.trials()
+    assert first.measures["latency_ms"] == predicted
+    assert second.measures["latency_ms"] == found
+    assert second.measures["params"].reading is None
+
+
+def test_a_database_of_before_there_were_latencies_still_opens(path: Path) -> None:
+    """For reading as it is; whoever writes it adds what it lacks."""
+    with Store.create(path, STUDY, "id", ENVIRONMENT) as store:
+        store.add_generation(0, {}, [a_trial(0)], 0.1)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE readings")
+    with Store.open(path) as store:
+        assert [trial.number for trial in store.trials()] == [0]
+    with Store.open(path, write=True) as store:
+        store.record(0, "latency", [Measured("latency_ms", 2.5, "latency", reading=READING)])
+    with Store.open(path) as store:
+        assert store.trials()[0].measures["latency_ms"].reading == READING

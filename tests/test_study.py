@@ -123,8 +123,8 @@ WRONG = [
     ("  - maximize: val_accuracy\n  - minimize: macs", "  []", "5: objectives: got []; "),
     ("params:", "parms:", "9: constraints.parms: unknown measure 'parms'; did you mean 'params'?"),
     ("params:", "val_accuracy:", "9: constraints.val_accuracy: a constraint holds on a counted "
-     "measure (params, macs, activations, peak_memory_bytes); val_accuracy is known only after "
-     "the stage 'train'"),
+     "measure (params, macs, activations, peak_memory_bytes) or latency_ms; val_accuracy is known "
+     "only after the stage 'train'"),
     ("{at_most: 20000}", "{at_mst: 1}", "9: constraints.params.at_mst: unknown key 'at_mst'; did "
      "you mean 'at_most'?"),
     ("{at_most: 20000}", "{}", "9: constraints.params: a constraint needs at_most or at_least"),
@@ -162,7 +162,19 @@ WRONG = [
     ("trials: 8", "trails: 8", "20: budget: the key 'trials' is missing"),
     ("trials: 8", "trials: 0", "20: budget.trials: got 0; expected greater than or equal to 1"),
     ("engine: local", "engine: spark", "21: engine.name: got 'spark'; expected 'ray' or 'local'"),
-    ("engine: local", "devices: [pi]", "21: devices.0: unknown device 'pi'"),
+    ("engine: local", "device: rk3280", "21: device: unknown device 'rk3280'; did you mean "
+     "'rk3288'?"),
+    ("engine: local", "device: [rk3288]", "21: device: got ['rk3288']; expected a "
+     "device's name or the path of its file"),
+    ("engine: local", "device: {kind: predicted}", "21: device: a device needs a 'name'"),
+    ("engine: local", "device: {name: x, kind: predictd}", "21: device.kind: unknown kind "
+     "'predictd'; did you mean 'predicted'?"),
+    ("engine: local", "device: {name: x, kind: predicted, profile: rk328}", "21: device.profile: "
+     "unknown device 'rk328'; did you mean 'rk3288'?"),
+    ("engine: local", "devices: [rk3288]", "21: devices: unknown key 'devices'; did you mean "
+     "'device'?"),
+    ("params:", "latency_ms:", "9: constraints.latency_ms: latency_ms needs a device; add device: "
+     "raspberry_pi_4"),
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from archsearch.blocks.counting import conv2d, norm, pointwise
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import OddKernel, Ratio
 from archsearch.blocks.live import LiveSet
+from archsearch.blocks.operators import Operator, Operators, halves, product
 from archsearch.blocks.pacc import HalvesCircular, follow_halves, halves_cost, halves_problem
 
 
@@ -84,6 +85,28 @@ class Bottleneck(Layer):
         if not self._keeps_shape(site):
             live.write(made)
         live.free(live.now - made)
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        inner, pixels = self._inner(site), site.height * site.width
+        out = prod(self.out_size(site.height, site.width))
+        if self.kernel == "global":
+            size = site.height, site.width
+            spatial = (
+                *halves(inner, size, position=self.position, dense=True),
+                Operator("scale", inner, pixels),
+                Operator("clip", inner, pixels),
+            )
+        else:
+            spatial = (product(inner, inner, out, self.kernel**2, self.stride),)
+        shortcut = product(site.in_channels, site.channels, out, stride=self.stride)
+        return (
+            product(site.in_channels, inner, pixels),
+            *spatial,
+            product(inner, site.channels, out),
+            *(() if self._keeps_shape(site) else (shortcut,)),
+            Operator("sum", site.channels, out),
+        )
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""

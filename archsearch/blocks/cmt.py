@@ -10,12 +10,15 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from archsearch.blocks.counting import depthwise, matmul, pointwise
+from archsearch.blocks.counting import depthwise, pointwise
+from archsearch.blocks.counting import matmul as matmul_cost
 from archsearch.blocks.counting import norm as norm_cost
 from archsearch.blocks.layer import Cost, Layer, Shape, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels, residual_problem
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import LayerNorm2d
+from archsearch.blocks.operators import Operator, Operators, layer_norm, matmul, product
+from archsearch.blocks.operators import depthwise as depthwise_operator
 from archsearch.blocks.patches import PatchConv, follow_patch_conv, patches
 
 Size = tuple[int, int]
@@ -179,8 +182,8 @@ class Cmt(Layer):
         total = norm_cost(channels) + norm_cost(channels)
         total += pointwise(channels, 2 * channels, pixels)  # queries and output
         total += pointwise(channels, 2 * channels, keys)  # keys and values
-        total += matmul(pixels, head_width, keys, batch=self.heads)
-        total += matmul(pixels, keys, head_width, batch=self.heads)
+        total += matmul_cost(pixels, head_width, keys, batch=self.heads)
+        total += matmul_cost(pixels, keys, head_width, batch=self.heads)
         total += self._ffn_cost(site)
         if self.perception:
             total += depthwise(channels, 3, pixels)
@@ -219,6 +222,45 @@ class Cmt(Layer):
         live.replace(map_ + keyed, scores)
         live.replace(scores + keyed, map_)
         live.replace(map_, map_)
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        channels, pixels = site.channels, site.height * site.width
+        hidden = hidden_channels(channels, self.expand)
+        sum_, wide = Operator("sum", channels, pixels), Operator("sum", hidden, pixels)
+        activated = (Operator("gelu", hidden, pixels), Operator("scale", hidden, pixels))
+        return (
+            *([depthwise_operator(channels, pixels, 9), sum_] if self.perception else ()),
+            *layer_norm(channels, pixels),
+            *self._attention_operators(site),
+            sum_,
+            *layer_norm(channels, pixels),
+            product(channels, hidden, pixels),
+            *activated,
+            depthwise_operator(hidden, pixels, 9),
+            wide,
+            *activated,
+            product(hidden, channels, pixels),
+            sum_,
+        )
+
+    def _attention_operators(self, site: Site) -> Operators:
+        channels, pixels, keys = site.channels, site.height * site.width, self._keys(site)
+        width, scores = channels // self.heads, Operator("sum", self.heads, pixels * keys)
+        reduce = depthwise_operator(channels, keys, self.reduction**2, self.reduction)
+        return (
+            *([reduce] if self.reduction > 1 else ()),
+            product(channels, channels, pixels),
+            *[product(channels, channels, keys)] * 2,
+            *[Operator("shuffle", channels, pixels), Operator("pack", channels, pixels + keys)],
+            matmul(pixels, width, keys, self.heads),
+            *[scores] * 2,
+            Operator("softmax", keys, self.heads * pixels),
+            *[Operator("pack", channels, keys), Operator("shuffle", self.heads, pixels * keys)],
+            matmul(width, keys, pixels, self.heads),
+            Operator("pack", channels, pixels),
+            product(channels, channels, pixels),
+        )
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:
         """Make the module: (B, C, H, W) to the same shape, at any size.

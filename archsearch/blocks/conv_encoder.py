@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
 from archsearch.blocks.counting import depthwise
 from archsearch.blocks.layer import Cost, Layer, Site
-from archsearch.blocks.leaves import OddKernel, Ratio, residual_problem
+from archsearch.blocks.leaves import OddKernel, Ratio, hidden_channels, residual_problem
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.mlp import ScaledMlp, follow_mlp, mlp_cost
 from archsearch.blocks.norms import Norm
+from archsearch.blocks.operators import Operators, halves, scaled_mlp
+from archsearch.blocks.operators import depthwise as depthwise_operator
 from archsearch.blocks.pacc import HalvesCircular, follow_halves, halves_cost
 
 
@@ -78,6 +81,17 @@ class ConvEncoder(Layer):
             live.write(site.elements)
         follow_mlp(live, site.channels, self.expand, site.height * site.width)
         live.free(site.elements)
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        channels, size = site.channels, (site.height, site.width)
+        hidden = hidden_channels(channels, self.expand)
+        if self.kernel == "global":
+            spatial = halves(channels, size, position=self.position)
+        else:
+            spatial = (depthwise_operator(channels, prod(size), self.kernel**2),)
+        folded = self.kernel != "global"
+        return spatial + scaled_mlp(channels, hidden, prod(size), self.norm, folded=folded)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to the same shape."""

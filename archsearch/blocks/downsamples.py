@@ -14,6 +14,8 @@ from archsearch.blocks.counting import norm as norm_cost
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import NORMS, LayerNorm2d
+from archsearch.blocks.operators import Operator, Operators, product
+from archsearch.blocks.operators import layer_norm as layer_norm_operators
 from archsearch.blocks.patches import PatchConv, follow_patch_conv, patches
 
 
@@ -55,6 +57,21 @@ class ConvDown(Layer):
             live.replace(site.elements, site.channels * out_pixels)
         else:
             follow_patch_conv(live, site, self.kernel)
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        pixels, out = site.height * site.width, prod(self.out_size(site.height, site.width))
+        conv = product(site.in_channels, site.channels, out, self.kernel**2, self.stride)
+        if self.norm == "batch":
+            return (
+                *([Operator("scale", site.in_channels, pixels)] if self.norm_first else ()),
+                conv,
+            )
+        if self.norm == "none":
+            return (conv,)
+        if self.norm_first:
+            return (*layer_norm_operators(site.in_channels, pixels), conv)
+        return (conv, *layer_norm_operators(site.channels, out))
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
@@ -114,6 +131,12 @@ class CmtPatch(Layer):
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
         follow_patch_conv(live, site, 2)
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        pixels = prod(self.out_size(site.height, site.width))
+        conv = product(site.in_channels, site.channels, pixels, 4, 2)
+        return (conv, *layer_norm_operators(site.channels, pixels))
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -14,12 +16,23 @@ from torch import Tensor, nn
 from archsearch.blocks.counting import depthwise, fft2d, pointwise
 from archsearch.blocks.counting import norm as norm_cost
 from archsearch.blocks.layer import Cost, Layer, Site
-from archsearch.blocks.leaves import OddKernel, Ratio, residual_problem
+from archsearch.blocks.leaves import OddKernel, Ratio, hidden_channels, residual_problem
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.mlp import ScaledMlp, follow_mlp, mlp_cost
 from archsearch.blocks.norms import LayerNorm2d, LayerScale
+from archsearch.blocks.operators import (
+    Operator,
+    Operators,
+    layer_norm,
+    matmul,
+    product,
+    scaled_mlp,
+    scaled_sum,
+)
+from archsearch.blocks.operators import depthwise as depthwise_operator
 
 _WEIGHT_STD = 0.02  # of the complex filters, as in the official code
+_BY_PRODUCTS: ContextVar[bool] = ContextVar("by products", default=False)
 
 
 def order_widths(channels: int, order: int) -> list[int]:
@@ -37,13 +50,23 @@ def circular_filter(features: Tensor, weight: Tensor) -> Tensor:
     Returns:
         (B, C, H, W).
     """
-    if torch.compiler.is_exporting():
+    if torch.compiler.is_exporting() or _BY_PRODUCTS.get():
         return _filter_by_products(features, weight)
     # A channels-last module stores this 4-D weight with its last axis strided.
     filter_ = torch.view_as_complex(weight.contiguous())
     spectrum = torch.fft.rfft2(features, norm="ortho") * filter_
     filtered: Tensor = torch.fft.irfft2(spectrum, s=features.shape[-2:], norm="ortho")
     return filtered
+
+
+@contextmanager
+def filters_by_products() -> Iterator[None]:
+    """Compute global filters in this thread as exported graphs do; see ``_filter_by_products``."""
+    token = _BY_PRODUCTS.set(True)
+    try:
+        yield
+    finally:
+        _BY_PRODUCTS.reset(token)
 
 
 def _waves(length: int, frequencies: int, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,6 +99,27 @@ def _filter_by_products(features: Tensor, weight: Tensor) -> Tensor:
     frequency = torch.arange(half, device=features.device)
     copies = torch.where((frequency == 0) | (2 * frequency == width), 1.0, 2.0).to(features.dtype)
     return (real * copies) @ cos_w.T - (imaginary * copies) @ sin_w.T
+
+
+def filter_operators(channels: int, height: int, width: int) -> Operators:
+    """What a runtime executes for ``_filter_by_products`` on a map of this size."""
+    half = width // 2 + 1
+    spectrum = channels, height * half
+    along_height = (matmul(height, height, half, channels), Operator("pack", *spectrum))
+    joined = Operator("sum", *spectrum)
+    back = (Operator("loop", *spectrum), product(half, width, channels * height))
+    return (
+        Operator("pack", channels, height * width),
+        *[matmul(height, width, half, channels)] * 2,
+        Operator("neg", *spectrum),
+        *along_height * 4,
+        *[joined] * 8,
+        *along_height * 4,
+        *[joined] * 2,
+        *[Operator("shuffle", *spectrum), *back] * 2,
+        *[Operator("shuffle", channels, height * width)] * 2,
+        Operator("sum", channels, height * width),
+    )
 
 
 class GlobalLocalFilter(nn.Module):
@@ -232,6 +276,47 @@ class GnConv(Layer):
             live.replace(spectrum, filtered // 2)
             live.replace(filtered, filtered // 2)
             live.replace(filtered, filtered)
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        channels, pixels = site.channels, site.height * site.width
+        widths = order_widths(channels, self.order)
+        gates: list[Operator] = []
+        for number, width in enumerate(widths):
+            if number:
+                gates += [Operator("pack", width // 2, pixels), product(width // 2, width, pixels)]
+            gates += [Operator("pack", 2 * width, pixels), Operator("sum", width, pixels)]
+        return (
+            *layer_norm(channels, pixels),
+            product(channels, 2 * channels, pixels),
+            *self._spatial_operators(site),
+            Operator("sum", sum(widths), pixels),
+            *gates,
+            Operator("pack", channels, pixels),
+            product(channels, channels, pixels),
+            *scaled_sum(channels, pixels),
+            *scaled_mlp(channels, hidden_channels(channels, self.expand), pixels, "layer"),
+        )
+
+    def _spatial_operators(self, site: Site) -> Operators:
+        channels, size = self._filtered(site), (site.height, site.width)
+        pixels = size[0] * size[1]
+        if self.kernel != "global":
+            dw = depthwise_operator(channels, pixels, self.kernel**2)
+            return (Operator("pack", channels, pixels), dw)
+        half = channels // 2
+        # The parts of two splits lie anywhere between four channels: copied one by one.
+        return (
+            Operator("shuffle", channels, pixels),
+            Operator("norm", channels, pixels),
+            Operator("swap", half, pixels),
+            depthwise_operator(half, pixels, 9),
+            *filter_operators(half, *size),
+            Operator("shuffle", channels, pixels),
+            Operator("shuffle", channels, pixels),
+            Operator("norm", channels, pixels),
+            Operator("swap", channels, pixels),
+        )
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to the same shape."""

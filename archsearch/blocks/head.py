@@ -13,6 +13,9 @@ from archsearch.blocks.layer import Cost
 from archsearch.blocks.leaves import Epsilon
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import ACTIVATIONS, Activation, LayerNorm2d
+from archsearch.blocks.operators import Operator, Operators, product
+from archsearch.blocks.operators import activation as activation_operator
+from archsearch.blocks.operators import layer_norm as layer_norm_operators
 
 
 class Classifier(nn.Module):
@@ -91,6 +94,23 @@ class Head(BaseModel):
             live.replace(features * pixels, features)
         live.replace(live.now, classes)
         return live.most
+
+    def operators(self, channels: int, height: int, width: int, classes: int) -> Operators:
+        """What a runtime executes on a map (channels, height, width); see ``Layer``."""
+        features, pixels = self.project or channels, height * width
+        found: list[Operator] = []
+        if self.project:
+            found.append(product(channels, features, pixels))
+            found += activation_operator(self.activation, features, pixels)
+        if self.norm == "batch":
+            found.append(Operator("scale", features, pixels))
+        if self.norm == "pixel":
+            found += layer_norm_operators(features, pixels)
+        if self.pool == "mean":
+            found += [Operator("pack", features, pixels), Operator("mean", features, pixels)]
+        if self.norm == "layer":
+            found.append(Operator("norm", features, 1))
+        return (*found, product(features, classes, 1))
 
     def build(self, channels: int, classes: int) -> nn.Module:
         """Make the module: (B, channels, H, W) to (B, classes)."""

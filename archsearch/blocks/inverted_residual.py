@@ -15,6 +15,9 @@ from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import OddKernel, Ratio
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import ACTIVATIONS
+from archsearch.blocks.operators import Operator, Operators, halves, loose_activation, product
+from archsearch.blocks.operators import activation as activation_operator
+from archsearch.blocks.operators import depthwise as depthwise_operator
 from archsearch.blocks.pacc import HalvesCircular, follow_halves, halves_cost, halves_problem
 
 
@@ -124,6 +127,40 @@ class InvertedResidual(Layer):
             live.replace(hidden, squeezed)
             live.replace(squeezed, hidden)
             live.free(hidden)
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        hidden, pixels = self._hidden(site), site.height * site.width
+        out_pixels = prod(self.out_size(site.height, site.width))
+        found: list[Operator] = []
+        if self.expand != 1:
+            found.append(product(site.in_channels, hidden, pixels))
+            found += activation_operator(self.activation, hidden, pixels)
+        if self.kernel == "global":
+            found += halves(hidden, (site.height, site.width), position=self.position)
+            found.append(Operator("scale", hidden, pixels))
+            found.append(loose_activation(self.activation, hidden, pixels))
+        else:
+            found.append(depthwise_operator(hidden, out_pixels, self.kernel**2, self.stride))
+            found += activation_operator(self.activation, hidden, out_pixels)
+        found += self._squeeze_operators(site, out_pixels)
+        found.append(product(hidden, site.channels, out_pixels))
+        return (*found, *([Operator("sum", site.channels, out_pixels)] if self._adds(site) else ()))
+
+    def _squeeze_operators(self, site: Site, pixels: int) -> Operators:
+        if not self.squeeze:
+            return ()
+        hidden, squeezed = self._hidden(site), self._squeezed(site)
+        return (
+            Operator("pack", hidden, pixels),
+            Operator("mean", hidden, pixels),
+            product(hidden, squeezed, 1),
+            Operator("silu", squeezed, 1),
+            product(squeezed, hidden, 1),
+            Operator("sigmoid", hidden, 1),
+            Operator("spread", hidden, pixels),
+            Operator("sum", hidden, pixels),
+        )
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""

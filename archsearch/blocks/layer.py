@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import nn
 
 from archsearch.blocks.live import LiveSet
+from archsearch.blocks.operators import Operators
 
 Shape = tuple[int, ...]
 
@@ -98,6 +99,14 @@ class Layer(BaseModel):
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Write and free as forward does at ``site``: the input alone at first, its output last."""
+        raise NotImplementedError
+
+    def operators(self, site: Site) -> Operators:
+        """What a mobile runtime executes for this layer at ``site``, in forward's order.
+
+        As MNN runs the exported net, see ``blocks.operators``; the transforms of a global filter
+        are exported as matrix products.
+        """
         raise NotImplementedError
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:

@@ -14,6 +14,9 @@ from archsearch.blocks.counting import conv2d, norm, pointwise
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels, residual_problem
 from archsearch.blocks.live import LiveSet
+from archsearch.blocks.operators import Operator, Operators, product
+from archsearch.blocks.operators import attention as attention_operators
+from archsearch.blocks.operators import feed_forward as feed_forward_operators
 from archsearch.blocks.transformer import (
     TransformerLayer,
     attention_cost,
@@ -166,6 +169,33 @@ class MobileVit(Layer):
         live.replace(inner, map_)
         live.replace(2 * map_, 2 * map_)
         live.replace(2 * map_, map_)
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        channels, inner, pixels = site.channels, self.inner, site.height * site.width
+        whole = padded(site.height, self.patch) * padded(site.width, self.patch)
+        places = self.patch**2
+        layer = (
+            *attention_operators(inner, self.heads, whole // places, places, bias=False),
+            *feed_forward_operators(inner, self._hidden(), whole, "silu"),
+        )
+        resized = [Operator("pool", inner, whole, taps=4)] if whole > pixels else []
+        return (
+            product(channels, channels, pixels, 9),
+            Operator("silu", channels, pixels),
+            product(channels, inner, pixels),
+            *resized,
+            Operator("shuffle", inner, whole),
+            *layer * self.depth,
+            Operator("norm", inner, whole),
+            Operator("shuffle", inner, whole),
+            *resized,
+            product(inner, channels, pixels),
+            Operator("silu", channels, pixels),
+            Operator("pack", 2 * channels, pixels),
+            product(2 * channels, channels, pixels, 9),
+            Operator("silu", channels, pixels),
+        )
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to the same shape."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from math import prod
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -20,6 +21,12 @@ from archsearch.blocks.counting import conv2d, depthwise, norm, pointwise
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels, residual_problem
 from archsearch.blocks.live import LiveSet
+from archsearch.blocks.operators import (
+    Operator,
+    Operators,
+    branch,
+    channel_mixer,
+)
 
 Axis = Literal["height", "width"]
 Generation = Literal["interpolate", "crop"]
@@ -376,6 +383,18 @@ class Pacc(PaccLeaves):
         else:
             taps = length if self.kernel == "global" else min(self.kernel, length)
             follow_circular(live, elements, elements, length, taps)
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        channels, size = site.channels, (site.height, site.width)
+        branches: list[Operator] = []
+        for first in (0, 1):
+            axes = (first, 1 - first if self.crossed else first)
+            taps = tuple(size[axis] if self.kernel == "global" else self.kernel for axis in axes)
+            wraps = self.padding == "circular"
+            branches += branch(channels // 2, size, axes, taps, position=self.position, wraps=wraps)
+        squeezed = channels // REDUCTION if self.attention else 0
+        return (*branches, *channel_mixer(channels, self._hidden(site), prod(size), squeezed))
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to the same shape."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from math import gcd
 from typing import Annotated, ClassVar, Literal
 
@@ -15,6 +16,7 @@ from archsearch.blocks.layer import Cost, Site
 from archsearch.blocks.leaves import residual_problem
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.mobilevit import conv_norm, conv_norm_cost
+from archsearch.blocks.operators import Operator, Operators, grouped, product
 from archsearch.blocks.pacc import Pacc, PaccLeaves
 
 
@@ -100,6 +102,25 @@ class PaccFrame(PaccLeaves):
         else:
             live.free(map_)
             live.replace(map_, map_)
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        channels, inner, pixels = site.channels, self.inner, site.height * site.width
+        groups = gcd(channels, inner)
+        blocks = [block.operators(self._inner_site(site)) for block in self._blocks()]
+        return (
+            *grouped(channels, inner, pixels, 9, groups),
+            Operator("silu", inner, pixels),
+            product(inner, inner, pixels),
+            *chain.from_iterable(blocks),
+            Operator("pack", inner, pixels),
+            Operator("scale", inner, pixels),
+            *grouped(inner, channels, pixels, 1, groups),
+            Operator("silu", channels, pixels),
+            Operator("pack" if self.fusion == "concat" else "sum", self._fused(site), pixels),
+            product(self._fused(site), channels, pixels, 9),
+            Operator("silu", channels, pixels),
+        )
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:
         """Make the module: (B, C, H, W) to the same shape."""

@@ -11,13 +11,24 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from archsearch.blocks.counting import depthwise, matmul, pointwise
+from archsearch.blocks.counting import depthwise, pointwise
+from archsearch.blocks.counting import matmul as matmul_cost
 from archsearch.blocks.counting import norm as norm_cost
 from archsearch.blocks.layer import Cost, Layer, Site
-from archsearch.blocks.leaves import Ratio, residual_problem
+from archsearch.blocks.leaves import Ratio, hidden_channels, residual_problem
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.mlp import ScaledMlp, follow_mlp, mlp_cost
 from archsearch.blocks.norms import NORMS, LayerScale, Norm
+from archsearch.blocks.operators import (
+    Operator,
+    Operators,
+    layer_norm,
+    matmul,
+    product,
+    scaled_mlp,
+    scaled_sum,
+)
+from archsearch.blocks.operators import depthwise as depthwise_operator
 
 _WAVES = 32  # numbers per axis of the Fourier encoding, half of them sines
 _TEMPERATURE = 10_000.0
@@ -181,8 +192,8 @@ class Sdta(Layer):
             + position
             + norm_cost(channels)
             + pointwise(channels, 3 * channels, pixels)
-            + matmul(head_width, pixels, head_width, batch=self.heads)
-            + matmul(head_width, head_width, pixels, batch=self.heads)
+            + matmul_cost(head_width, pixels, head_width, batch=self.heads)
+            + matmul_cost(head_width, head_width, pixels, batch=self.heads)
             + pointwise(channels, channels, pixels)
             + Cost(params=self.heads + channels)
             + mlp_cost(channels, self.expand, pixels)
@@ -220,6 +231,51 @@ class Sdta(Layer):
             live.replace(site.channels, map_)
         live.replace(2 * map_, scores)
         live.replace(scores + 3 * map_, map_)
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        channels, pixels = site.channels, site.height * site.width
+        hidden = hidden_channels(channels, self.expand)
+        return (
+            *self._split_operators(site),
+            *([Operator("scale", channels, pixels)] if self.norm == "batch" else ()),
+            *([Operator("sum", channels, pixels)] if self.position else ()),
+            *(layer_norm(channels, pixels) if self.norm == "layer" else ()),
+            product(channels, 3 * channels, pixels),
+            *self._attention_operators(site),
+            product(channels, channels, pixels),
+            *scaled_sum(channels, pixels),
+            *scaled_mlp(channels, hidden, pixels, self.norm),
+        )
+
+    def _split_operators(self, site: Site) -> Operators:
+        pixels, found = site.height * site.width, list[Operator]()
+        for number, width in enumerate(chunk_widths(site.channels, self.splits)[:-1]):
+            found.append(Operator("pack", width, pixels))
+            if number:
+                found.append(Operator("sum", width, pixels))
+            found.append(depthwise_operator(width, pixels, 9))
+        return (*found, *([Operator("pack", site.channels, pixels)] if found else ()))
+
+    def _attention_operators(self, site: Site) -> Operators:
+        """From queries, keys and values in one to their mixture."""
+        channels, pixels, width = (
+            site.channels,
+            site.height * site.width,
+            site.channels // self.heads,
+        )
+        unit = [Operator("pack", 2 * channels, pixels), Operator("div", channels, pixels)]
+        return (
+            *unit * 2,
+            Operator("pack", channels, pixels),
+            Operator("shuffle", channels, pixels),
+            matmul(width, pixels, width, self.heads),
+            Operator("loop", self.heads, width**2),
+            Operator("softmax", width, channels),
+            Operator("pack", channels, pixels),
+            matmul(width, width, pixels, self.heads),
+            Operator("pack", channels, pixels),
+        )
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to the same shape."""

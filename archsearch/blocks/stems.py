@@ -15,6 +15,9 @@ from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import Epsilon, OddKernel
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import ACTIVATIONS, Activation, LayerNorm2d
+from archsearch.blocks.operators import Operator, Operators, product
+from archsearch.blocks.operators import activation as activation_operator
+from archsearch.blocks.operators import layer_norm as layer_norm_operators
 from archsearch.blocks.patches import PatchConv, follow_patch_conv, patches
 
 _LAYER_NORM_EPS = 1e-6
@@ -50,6 +53,14 @@ class PatchStem(Layer):
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
         follow_patch_conv(live, site, self.size)
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        pixels = prod(self.out_size(site.height, site.width))
+        conv = product(site.in_channels, site.channels, pixels, self.size**2, self.size)
+        packed = Operator("pack", site.in_channels, site.height * site.width)
+        norm = layer_norm_operators(site.channels, pixels) if self.norm == "layer" else ()
+        return (packed, conv, *norm)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
@@ -92,6 +103,15 @@ class ConvStem(Layer):
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
         live.replace(site.elements, site.channels * prod(self.out_size(site.height, site.width)))
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        pixels = prod(self.out_size(site.height, site.width))
+        return (
+            Operator("pack", site.in_channels, site.height * site.width),
+            product(site.in_channels, site.channels, pixels, self.kernel**2, self.stride),
+            *activation_operator(self.activation, site.channels, pixels),
+        )
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
@@ -136,6 +156,11 @@ class ResnetStem(Layer):
         pooled = prod(self.out_size(site.height, site.width))
         live.replace(site.channels * convolved, site.channels * pooled)
 
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        pooled = prod(self.out_size(site.height, site.width))
+        return (*self._conv().operators(site), Operator("pool", site.channels, pooled, taps=9))
+
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""
         conv, norm, activation = self._conv().build(site, shared).children()
@@ -172,6 +197,18 @@ class CmtStem(Layer):
         live.replace(site.elements, made)
         live.replace(made, made)
         live.replace(made, made)
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        channels, pixels = site.channels, prod(self.out_size(site.height, site.width))
+        between = (Operator("gelu", channels, pixels), Operator("scale", channels, pixels))
+        other = (product(channels, channels, pixels, 9), *between)
+        return (
+            Operator("pack", site.in_channels, site.height * site.width),
+            product(site.in_channels, channels, pixels, 9, 2),
+            *between,
+            *other * 2,
+        )
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Annotated, ClassVar
 
 import torch
@@ -16,6 +17,10 @@ from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import LayerNorm2d
+from archsearch.blocks.operators import Operator, Operators, product
+from archsearch.blocks.operators import attention as attention_operators
+from archsearch.blocks.operators import feed_forward as feed_forward_operators
+from archsearch.blocks.operators import layer_norm as layer_norm_operators
 from archsearch.blocks.transformer import (
     Attention,
     attention_cost,
@@ -212,6 +217,22 @@ class Swin(Layer):
         hidden = hidden_channels(site.channels, self.expand)
         follow_feed_forward(live, site.elements, hidden * site.height * site.width)
 
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        channels, window = site.channels, self._window(site)
+        height, width = whole((site.height, site.width), window)
+        tokens, hidden = window[0] * window[1], hidden_channels(channels, self.expand)
+        moved = Operator("shuffle", channels, height * width)
+        rolls = self.shift and max(site.height, site.width) > self.window
+        return (
+            Operator("swap", channels, site.height * site.width),
+            *[moved] * (1 + rolls),
+            *attention_operators(channels, self.heads, tokens, height * width // tokens, bias=True),
+            *[moved] * (1 + rolls),
+            *feed_forward_operators(channels, hidden, site.height * site.width, "gelu"),
+            Operator("swap", channels, site.height * site.width),
+        )
+
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to the same shape."""
         hidden = hidden_channels(site.channels, self.expand)
@@ -266,6 +287,15 @@ class PatchMerge(Layer):
         if merged > site.elements:
             live.replace(site.elements, merged)
         live.replace(merged, site.channels * height * width)
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        merged, pixels = 4 * site.in_channels, prod(self.out_size(site.height, site.width))
+        return (
+            Operator("shuffle", merged, pixels),
+            *layer_norm_operators(merged, pixels),
+            product(merged, site.channels, pixels),
+        )
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, in_channels, H, W) to (B, channels, *out_size(H, W))."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.live import LiveSet
+from archsearch.blocks.operators import Operator, Operators
 from archsearch.blocks.transformer import map_of, tokens_of
 
 _INIT_STD = 0.02
@@ -75,6 +76,12 @@ class Tokens(Layer):
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
         live.replace(site.elements, site.elements + site.channels)
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        tokens = site.height * site.width + 1
+        shuffle = Operator("shuffle", site.channels, tokens)
+        return (shuffle, Operator("sum", site.channels, tokens), shuffle)
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to (B, C, H W + 1, 1)."""

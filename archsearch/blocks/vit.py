@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels
 from archsearch.blocks.live import LiveSet
+from archsearch.blocks.operators import Operator, Operators
+from archsearch.blocks.operators import attention as attention_operators
+from archsearch.blocks.operators import feed_forward as feed_forward_operators
 from archsearch.blocks.transformer import (
     TransformerLayer,
     attention_cost,
@@ -64,6 +67,17 @@ class Vit(Layer):
         pixels = site.height * site.width
         hidden = hidden_channels(site.channels, self.expand) * pixels
         follow_transformer(live, site.elements, self.heads * pixels**2, hidden)
+
+    def operators(self, site: Site) -> Operators:
+        """What a runtime executes at ``site``."""
+        channels, pixels = site.channels, site.height * site.width
+        hidden, swap = hidden_channels(channels, self.expand), Operator("swap", channels, pixels)
+        return (
+            swap,
+            *attention_operators(channels, self.heads, pixels, 1, bias=False),
+            *feed_forward_operators(channels, hidden, pixels, "gelu"),
+            swap,
+        )
 
     def build(self, site: Site, shared: Mapping[str, nn.Parameter]) -> nn.Module:  # noqa: ARG002
         """Make the module: (B, C, H, W) to the same shape."""

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archsearch.cli import boards
-from archsearch.cli.output import print_table, write
+from archsearch.cli import boards, learn
+from archsearch.cli.output import print_rows, print_table, write
 
 if TYPE_CHECKING:
     from archsearch.devices.profile import Fit, Profile
 
 app = typer.Typer(help="List devices, set them up, fit their profiles.")
 boards.register(app)
+learn.register(app)
 
 _FOOTNOTE = (
     "MAPE and Spearman: nets of families that the fit never saw, and counts of the same runtime. "
@@ -30,6 +31,7 @@ def devices(context: typer.Context) -> None:
         from archsearch.devices import profile
 
         _print_profiles(profile.load(name) for name in profile.names())
+        _print_kinds()
 
 
 @app.command()
@@ -71,6 +73,14 @@ def _print_profiles(profiles: Iterable[Profile]) -> None:
 
     rows = [_row(profile, fit) for profile in profiles for fit in profile.fits]
     print_table(pd.DataFrame(rows), _FOOTNOTE)
+
+
+def _print_kinds() -> None:
+    from archsearch.devices.kinds import KINDS
+
+    typer.echo("NAME and predicted:NAME are predicted, emulated:NAME is emulated, host is this")
+    typer.echo("machine, a path is a device file of one of these kinds:")
+    print_rows({name: f"{kind.how}, {kind.meaning}" for name, kind in KINDS.items()})
 
 
 def _row(profile: Profile, fit: Fit) -> dict[str, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from archsearch.cli.latency import DeviceText, Fresh, Threads, asked, print_front, print_latency
 from archsearch.cli.nets import NetText
 from archsearch.cli.output import print_rows, print_table
 
@@ -30,6 +32,9 @@ def measure(
     classes: Annotated[
         int | None, typer.Option(min=1, help="Outputs of the head, if not the net's own.")
     ] = None,
+    device: DeviceText = None,
+    threads: Threads = None,
+    fresh: Fresh = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON, every layer on its own.")
     ] = False,
@@ -37,22 +42,30 @@ def measure(
     """Print what a net costs: params, MACs, activations, peak memory, weights.
 
     Exact, for one image at the net's resolution. A trial is counted with the classes of its study,
-    any other net with 1000.
+    any other net with 1000. With --device: its latency there; of a run's folder, the latencies of
+    its front.
     """
     from archsearch.cost import count
     from archsearch.lookup import find_net
 
+    asked_device = asked(device, threads, fresh=fresh, counters=counters)
+    if asked_device is not None and Path(net).is_dir():
+        print_front(Path(net), asked_device, fresh=fresh, json=json)
+        return
     architecture, usual = find_net(net)
     if resolution is not None:
         architecture = architecture.at(_resolution(resolution))
-    asked = classes or usual
-    opinions = _opinions(architecture, asked) if counters else []
-    if json:
-        _print_json(architecture, asked, opinions)
+    outputs = classes or usual
+    if asked_device is not None:
+        print_latency(architecture, outputs, asked_device, fresh=fresh, json=json)
         return
-    _print_costs(architecture, asked, count(architecture, asked))
+    opinions = _opinions(architecture, outputs) if counters else []
+    if json:
+        _print_json(architecture, outputs, opinions)
+        return
+    _print_costs(architecture, outputs, count(architecture, outputs))
     if counters:
-        _print_opinions(count(architecture, asked), opinions)
+        _print_opinions(count(architecture, outputs), opinions)
 
 
 def _resolution(text: str) -> Resolution:

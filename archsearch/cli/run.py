@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from archsearch.cli.latency import remeasure
 from archsearch.cli.output import print_table
 
 if TYPE_CHECKING:
@@ -109,3 +110,4 @@ def _print_results(now: Summary, results: RunResults) -> None:
     print_table(readable(front), front.attrs["footnote"])
     table, figure = results.save()
     typer.echo(f"wrote {table} and {figure}; archsearch status {results.folder} says more")
+    remeasure(results)

@@ -11,10 +11,14 @@ import numpy as np
 from archsearch.architecture import block_problem
 from archsearch.blocks.head import Head
 from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.operators import Operator, Operators
 from archsearch.codes import BoolArray, IntArray, leaves_of
 from archsearch.cost.slots import Formulas, Found, Places, SlotCosts, SlotLayers, Standing
 from archsearch.cost.static import BYTES, NetCost
 from archsearch.grammar import Fixed, Group, Node, Slot, StageNode, Tree, values_of
+
+Price = Callable[[Operator], float]
+"""Nanoseconds of an operator."""
 
 _AT_ONCE = 16_384
 """Points of one pass: what it works on stays in the processor's cache."""
@@ -33,6 +37,16 @@ class Counted(NamedTuple):
     macs: IntArray
     activations: IntArray
     peak_memory_bytes: IntArray
+
+
+class Timed(NamedTuple):
+    """Costs of N points, and the picoseconds (N,) of their operators; 0 without a price.
+
+    Each layer's picoseconds are rounded to whole ones.
+    """
+
+    costs: Counted
+    picoseconds: IntArray
 
 
 class _Reading(NamedTuple):
@@ -75,56 +89,67 @@ class PopulationCosts:
     The tree is walked for all points at once, layer by layer, first for the rules, then for the
     costs of the valid points. Validity is that of ``SearchSpace.decode``, costs are those of
     ``count``, which the tests hold it to.
+
+    Args:
+        tree: of the space.
+        classes: number of outputs.
+        price: nanoseconds of an operator on a device (``Predicted.price``); None leaves time out.
     """
 
-    def __init__(self, tree: Tree, classes: int = 1000) -> None:
+    def __init__(self, tree: Tree, classes: int = 1000, price: Price | None = None) -> None:
+        self._price = price
         self._columns = {leaf.path: column for column, leaf in enumerate(leaves_of(tree))}
         self._places = Places(_channels(tree))
         self._image = self._places.channels.number(tree.channels)
         self._resolution = self._reading("input.resolution", tree.resolution, self._size)
-        self._stem = self._slot(tree.stem, ["stem"], Formulas(_stands, _found))
+        self._stem = self._slot(tree.stem, ["stem"], Formulas(_stands, self._found))
         self._stem_width = self._reading("stem.width", tree.stem_width, self._width)
         self._stages = tuple(
             self._stage(node, f"stages.{index}")
             for index, node in enumerate(tree.stages)
             if max(values_of(node.repeat))
         )
-        self._head = self._slot(tree.head, ["head"], _head(classes))
+        self._head = self._slot(tree.head, ["head"], self._head_formulas(classes))
 
     def count(self, codes: IntArray) -> Counted:
         """Count a population (N, L), made as ``archsearch.codes`` says."""
+        return self.timed(codes).costs
+
+    def timed(self, codes: IntArray) -> Timed:
+        """Count a population (N, L), and sum up what its operators take."""
         parts = [
             self._count(np.ascontiguousarray(codes[start : start + _AT_ONCE].T, dtype=np.int64))
             for start in range(0, max(1, len(codes)), _AT_ONCE)
         ]
-        return Counted(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        *counted, picoseconds = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        return Timed(Counted(*counted), picoseconds)
 
-    def _count(self, codes: IntArray) -> Counted:
-        """Count points that are columns (L, N)."""
+    def _count(self, codes: IntArray) -> tuple[Any, ...]:
+        """Fields of ``Counted`` and picoseconds of points that are columns (L, N)."""
         valid = self._stem_fits(codes)
         for put in self._walk(codes, valid):
             valid[put.at.points] = put.slot.fits(codes, put.at)
-        costs = np.zeros((codes.shape[1], len(NetCost._fields)), dtype=np.int64)
+        costs = np.zeros((codes.shape[1], len(NetCost._fields) + 1), dtype=np.int64)
         costs[valid] = self._net_costs(codes[:, valid])
-        return Counted(valid, *costs.T)
+        return valid, *costs.T
 
     def _net_costs(self, codes: IntArray) -> IntArray:
-        """Costs (N, fields of NetCost) of valid points."""
+        """Costs (N, fields of NetCost and picoseconds) of valid points."""
         every = np.arange(codes.shape[1])
         size = self._resolution.at(codes, every)
-        totals = np.zeros((len(every), len(Cost._fields)), dtype=np.int64)
+        totals = np.zeros((len(every), len(Cost._fields) + 1), dtype=np.int64)
         live = np.zeros(len(every), dtype=np.int64)
         counted: dict[str, BoolArray] = {}
         for put in self._walk(codes, np.ones(len(every), dtype=bool)):
             points = put.at.points
             found = put.slot.look_up(codes, put.at, size[points])
-            totals[points] += found.costs * put.at.times[:, None]
+            totals[points] += found.sums * put.at.times[:, None]
             live[points] = np.maximum(live[points], found.live)
             size[points] = found.size
             if put.begins:
                 counted.clear()
             self._count_shared(totals, points, found.shared, counted)
-        return np.column_stack([totals, BYTES * live])
+        return np.column_stack([totals[:, :-1], BYTES * live, totals[:, -1]])
 
     def _count_shared(
         self, totals: IntArray, points: IntArray, shared: IntArray, counted: dict[str, BoolArray]
@@ -187,7 +212,7 @@ class PopulationCosts:
         return _Stage(
             self._reading(f"{path}.repeat", node.repeat, int),
             self._reading(f"{path}.width", node.width, self._width),
-            self._slot(node.downsample, [f"{path}.downsample"], Formulas(_begins, _found)),
+            self._slot(node.downsample, [f"{path}.downsample"], Formulas(_begins, self._found)),
             tuple(
                 self._group(group, f"{path}.blocks.{number}")
                 for number, group in enumerate(node.groups)
@@ -200,12 +225,33 @@ class PopulationCosts:
         paths = [f"{path}.{copy}" for copy in copies] if group.vary else [path]
         return _Group(
             self._reading(f"{path}.repeat", group.repeat, int),
-            self._slot(group.slot, paths, Formulas(_keeps_size, _found)),
+            self._slot(group.slot, paths, Formulas(_keeps_size, self._found)),
             group.vary,
         )
 
     def _slot(self, slot: Slot, paths: Sequence[str], formulas: Formulas) -> SlotCosts:
         return SlotCosts(SlotLayers(slot, paths, self._columns), self._places, formulas)
+
+    def _found(self, layer: Layer | None, site: Site) -> Found:
+        size = (site.height, site.width)
+        if layer is None:
+            return Found(Cost(), 0, size)
+        shared = tuple((name, prod(shape)) for name, shape in layer.shared(site).items())
+        time = self._picoseconds(layer.operators(site)) if self._price else 0
+        return Found(layer.cost(site), layer.live(site), layer.out_size(*size), shared, time)
+
+    def _head_formulas(self, classes: int) -> Formulas:
+        def found(head: Head, site: Site) -> Found:
+            place = (site.channels, site.height, site.width, classes)
+            time = self._picoseconds(head.operators(*place)) if self._price else 0
+            size = (site.height, site.width)
+            return Found(head.cost(*place), head.live(*place), size, picoseconds=time)
+
+        return Formulas(lambda head, _site: head.problem() is None, found)
+
+    def _picoseconds(self, operators: Operators) -> int:
+        assert self._price is not None  # noqa: S101 (asked for by the callers)
+        return round(1000 * sum(map(self._price, operators)))
 
     def _reading(self, path: str, node: Node, meaning: Callable[[Any], int]) -> _Reading:
         column = None if isinstance(node, Fixed) else self._columns[path]
@@ -256,19 +302,3 @@ def _begins(layer: Layer | None, site: Site) -> bool:
 
 def _keeps_size(layer: Layer, site: Site) -> bool:
     return block_problem(layer, site) is None
-
-
-def _found(layer: Layer | None, site: Site) -> Found:
-    size = (site.height, site.width)
-    if layer is None:
-        return Found(Cost(), 0, size)
-    shared = tuple((name, prod(shape)) for name, shape in layer.shared(site).items())
-    return Found(layer.cost(site), layer.live(site), layer.out_size(*size), shared)
-
-
-def _head(classes: int) -> Formulas:
-    def found(head: Head, site: Site) -> Found:
-        place = (site.channels, site.height, site.width, classes)
-        return Found(head.cost(*place), head.live(*place), (site.height, site.width))
-
-    return Formulas(lambda head, _site: head.problem() is None, found)

@@ -23,7 +23,7 @@ from archsearch.cost.memory import Memory, Numbered
 from archsearch.grammar import Alternative, Fixed, Slot, values_of
 
 _MOST_SIZES = 1 << 20
-_FIELDS = 3 + len(Cost._fields)
+_FIELDS = 4 + len(Cost._fields)
 
 Shared = tuple[tuple[str, int], ...]
 """Parameters that a layer shares with others of its stage: their names and how many they are."""
@@ -45,10 +45,12 @@ class Found(NamedTuple):
     live: int
     out_size: tuple[int, int]
     shared: Shared = ()
+    picoseconds: int = 0
+    """That it takes on a device; 0 where none was given."""
 
 
 class Looked(NamedTuple):
-    """What was looked up for n points: arrays (n,), and costs (n, fields of Cost).
+    """What was looked up for n points: arrays (n,), and sums (n, fields of Cost and picoseconds).
 
     ``size``, of the map behind the layer, and ``shared`` are numbers of ``Places``.
     """
@@ -56,7 +58,7 @@ class Looked(NamedTuple):
     size: IntArray
     shared: IntArray
     live: IntArray
-    costs: IntArray
+    sums: IntArray
 
 
 class Standing(NamedTuple):
@@ -165,11 +167,12 @@ class SlotCosts:
         return (int(self._formulas.fits(*self._read(key, (1, 1)))),)
 
     def _cost(self, key: int) -> tuple[int, ...]:
-        """Sizes, shared parameters, live elements and costs, as ``look_up`` reads them."""
+        """Sizes, shared parameters, live elements and sums, as ``look_up`` reads them."""
         size, rest = divmod(key, self._rules_most)
         found = self._formulas.found(*self._read(rest, self._places.sizes.things[size]))
         shared = self._places.shared.number(found.shared)
-        return (self._places.sizes.number(found.out_size), shared, found.live, *found.cost)
+        sums = (*found.cost, found.picoseconds)
+        return (self._places.sizes.number(found.out_size), shared, found.live, *sums)
 
     def _read(self, key: int, size: tuple[int, int]) -> tuple[BaseModel | None, Site]:
         """The layer and the site that a rule's key stands for."""

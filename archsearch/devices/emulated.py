@@ -45,7 +45,7 @@ class Emulated:
         processes: int = 2,
         installation: Installation | None = None,
     ) -> None:
-        self._fit = profile.fit(threads, isa or _shared_isa(profile, runtime))
+        self._fit = profile.fit(threads, isa or shared_isa(profile, runtime))
         self.name = f"emulated:{profile.board}"
         self.runtime = find_runtime(runtime).title
         self._emulator = Emulator(
@@ -126,8 +126,12 @@ class Emulated:
         )
 
 
-def _shared_isa(profile: Profile, runtime: str) -> Isa:
-    """First instruction set that a board's profile and a runtime share."""
+def shared_isa(profile: Profile, runtime: str) -> Isa:
+    """First instruction set that a board's profile and a runtime share.
+
+    Raises:
+        InputError: they share none.
+    """
     runs_on = find_runtime(runtime).isas
     for isa in profile.isas:
         if isa in runs_on:

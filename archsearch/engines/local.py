@@ -14,6 +14,9 @@ def work(
 ) -> None:
     """Do everything the run hands out, in this process."""
     place = bench(run.study, images)
-    while (package := run.next_package()) is not None:
-        run.finish(place.evaluate(package))
-        changed()
+    try:
+        while (package := run.next_package()) is not None:
+            run.finish(place.evaluate(package))
+            changed()
+    finally:
+        place.close()

@@ -11,15 +11,18 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any, TypeVar
 
 import ray
 from ray import tune
+from ray.tune import PlacementGroupFactory
 from ray.tune.search import Searcher
 
 from archsearch.datasets import Images
+from archsearch.errors import InputError
 from archsearch.evaluate import Job, MakeBench, Outcome, Package, Workbench
 from archsearch.search import Run
 from archsearch.settings import Engine as EngineSettings
@@ -27,6 +30,10 @@ from archsearch.study import Study
 from archsearch.trial import CurvePoint, Measured
 
 T = TypeVar("T")
+
+ARM_DEVICE = "arm_device"
+"""The resource that a timing asks for, so that timings run where a board is reached, one at a time.
+A cluster offers it with ``ray start --resources='{"arm_device": 1}'`` on such nodes."""
 
 _METRIC = "outcomes"
 _FOUND = "found"
@@ -54,9 +61,10 @@ def work(
     try:
         if started:
             _start(settings)
+        _ensure_offered(run.study)
         trainable = tune.with_resources(
             tune.with_parameters(Worker, bench=bench, study=run.study, images=images),
-            {"cpu": settings.threads},
+            partial(_resources, settings.threads, _is_timed(run.study)),
         )
         tune.Tuner(
             trainable,
@@ -84,14 +92,41 @@ def work(
 def _start(settings: EngineSettings) -> None:
     """Join the cluster at RAY_ADDRESS, or start one on this machine with the study's workers."""
     alone = "RAY_ADDRESS" not in os.environ
-    cores = {"num_cpus": settings.workers * settings.threads} if alone else {}
+    own: dict[str, Any] = {
+        "num_cpus": settings.workers * settings.threads,
+        "resources": {ARM_DEVICE: 1},
+    }
     ray.init(
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,
         configure_logging=False,
-        **cores,
+        **(own if alone else {}),
     )
+
+
+def _is_timed(study: Study) -> bool:
+    """Whether latency is timed, so that nothing else may run on the device meanwhile."""
+    return study.device is not None and study.device.how == "measured"
+
+
+def _ensure_offered(study: Study) -> None:
+    """Refuse to wait for ever for a resource that no node has.
+
+    Raises:
+        InputError: the study times nets and the cluster offers no device for that.
+    """
+    if _is_timed(study) and not ray.cluster_resources().get(ARM_DEVICE):
+        raise InputError(
+            f"the Ray cluster offers no {ARM_DEVICE!r}, on which nets are timed; start the node "
+            f"that reaches the board with ray start --resources='{{\"{ARM_DEVICE}\": 1}}'"
+        )
+
+
+def _resources(threads: int, timed: bool, config: Mapping[str, Any]) -> PlacementGroupFactory:
+    """What a package needs: a worker's cores, and for a timing the device."""
+    device = timed and _package(config["package"]).stage == "latency"
+    return PlacementGroupFactory([{"CPU": threads, **({ARM_DEVICE: 1} if device else {})}])
 
 
 class RunSearcher(Searcher):  # type: ignore[misc]
@@ -171,6 +206,10 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         """Take the next package instead of starting a new actor."""
         self._package = _package(new_config["package"])
         return True
+
+    def cleanup(self) -> None:
+        """Leave the bench: what was opened for it is closed."""
+        self._bench.close()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing to save: a package is done whole or not at all."""

@@ -26,13 +26,16 @@ from archsearch.store.tables import (
     GENERATIONS,
     MEASURES,
     META,
+    READINGS,
     SESSIONS,
+    TABLES,
     TRIALS,
     Generation,
     measure_row,
     measured_of,
     point_of,
     point_row,
+    reading_rows,
     text,
     trial_of,
     trial_row,
@@ -158,10 +161,12 @@ class Store:
         """Store a proposed generation with its trials and what was measured of them so far."""
         generation = {"number": number, "counts": dict(counts), "sampler_s": sampler_s}
         measures = [measure_row(t.number, m) for t in trials for m in t.measures.values()]
+        readings = [row for t in trials for row in reading_rows(t.number, t.measures.values())]
         with self._writing() as connection:
             connection.execute(sa.insert(GENERATIONS), generation)
             _insert(connection, TRIALS, [trial_row(trial) for trial in trials])
             _insert(connection, MEASURES, measures)
+            _insert(connection, READINGS, readings)
 
     def record(
         self,
@@ -187,6 +192,7 @@ class Store:
                 sa.update(TRIALS).where(here).values(**change, finished_s=finished_s)
             )
             _insert(connection, MEASURES, [measure_row(number, m) for m in measures])
+            _insert(connection, READINGS, reading_rows(number, measures))
             _insert(connection, CURVE, points)
 
     def settle(
@@ -220,8 +226,10 @@ class Store:
         measures: dict[int, dict[str, Measured]] = defaultdict(dict)
         with self._reading() as connection:
             rows = connection.execute(sa.select(TRIALS).order_by(TRIALS.c.number)).all()
+            readings = _readings(connection)
             for row in connection.execute(sa.select(MEASURES).order_by(MEASURES.c.id)):
-                measures[row.trial][row.name] = measured_of(row)
+                reading = readings.get((row.trial, row.name))
+                measures[row.trial][row.name] = measured_of(row, reading)
         return [trial_of(row, measures.get(row.number, {})) for row in rows]
 
     def curves(self) -> dict[int, tuple[CurvePoint, ...]]:
@@ -274,6 +282,7 @@ class Store:
     def _begin_session(self) -> int:
         row = {"started": self._started, "seen": self._started}
         with explained(self.path), self._engine.begin() as connection:
+            TABLES.create_all(connection)  # a database of before latencies lacks their table
             key = connection.execute(sa.insert(SESSIONS), row).inserted_primary_key
         return int(key[0]) if key else 0
 
@@ -323,3 +332,10 @@ class Store:
 def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
         connection.execute(sa.insert(table), rows)
+
+
+def _readings(connection: sa.Connection) -> dict[tuple[int, str], Mapping[str, Any]]:
+    """Readings by trial and measure; none in a database of before there were any."""
+    if not sa.inspect(connection).has_table(READINGS.name):
+        return {}
+    return {(r.trial, r.name): r.reading for r in connection.execute(sa.select(READINGS))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -56,6 +56,16 @@ MEASURES = sa.Table(
     sa.Column("sd", sa.Float),
     sa.Column("count", sa.Integer, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
+    sa.UniqueConstraint("trial", "name"),
+)
+# Device and way of what has one: a table of its own, so that older databases need no change.
+READINGS = sa.Table(
+    "readings",
+    TABLES,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("trial", sa.ForeignKey("trials.number"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("reading", sa.JSON, nullable=False),
     sa.UniqueConstraint("trial", "name"),
 )
 CURVE = sa.Table(
@@ -111,12 +121,23 @@ def trial_of(row: sa.Row[Any], measures: Mapping[str, Measured]) -> Trial:
 
 def measure_row(trial: int, measure: Measured) -> dict[str, Any]:
     """A measure of the trial with this number."""
-    return {"trial": trial, **vars(measure), "value": float(measure.value)}
+    row = {"trial": trial, **vars(measure), "value": float(measure.value)}
+    del row["reading"]
+    return row
 
 
-def measured_of(row: sa.Row[Any]) -> Measured:
-    """The measure of a row."""
-    known = dict(row._mapping)
+def reading_rows(trial: int, measures: Iterable[Measured]) -> list[dict[str, Any]]:
+    """The readings among the measures of the trial with this number."""
+    return [
+        {"trial": trial, "name": measure.name, "reading": dict(measure.reading)}
+        for measure in measures
+        if measure.reading is not None
+    ]
+
+
+def measured_of(row: sa.Row[Any], reading: Mapping[str, Any] | None = None) -> Measured:
+    """The measure of a row, with its reading if it has one."""
+    known = dict(row._mapping) | {"reading": reading}
     del known["id"], known["trial"]
     return Measured(**(known | {"value": math.nan if row.value is None else row.value}))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from layer_checks import check_cost, check_gradients, check_onnx, check_sizes, made, noise
+from operator_checks import check_operators, check_written
 from torch import Tensor
 
 from archsearch.blocks import BLOCKS, DOWNSAMPLES, STEMS, Layer, Site
@@ -183,6 +184,17 @@ def test_the_closed_forms_are_the_costs_of_the_module(
 ) -> None:
     """Parameters, MACs, activations and the largest live set, at every size of site."""
     check_cost(layer, Site(in_channels, CHANNELS, *size))
+
+
+@each_site
+@each_case
+def test_the_operators_are_those_of_the_module(
+    layer: Layer, in_channels: int, size: tuple[int, int]
+) -> None:
+    """Product by product: its MACs and what it writes."""
+    site = Site(in_channels, CHANNELS, *size)
+    check_operators(layer, site)
+    check_written(layer, site)
 
 
 @each_site

@@ -190,7 +190,9 @@ def test_a_network_failure_of_apt_is_told(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_a_wheel_that_pip_cannot_find_is_told(tmp_path: Path) -> None:
     """Pip's own error, and the command to try by hand."""
     flags = ["--no-index", "--find-links", str(tmp_path)]
-    with pytest.raises(InputError, match=r"pip cannot fetch no-such-thing==1.*is the package index"):
+    with pytest.raises(
+        InputError, match=r"pip cannot fetch no-such-thing==1.*is the package index"
+    ):
         wheels.unpack(["no-such-thing==1"], tmp_path, flags)
 
 

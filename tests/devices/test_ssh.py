@@ -12,13 +12,19 @@ from pathlib import Path
 
 import pytest
 from board_files import STAND_IN, deployed
+from devices.emulation import installation
 from loopback_sshd import LoopbackSshd, is_alive, wait_until
 
+from archsearch import published
 from archsearch.devices.boards import board as board_module
+from archsearch.devices.boards import measured as measured_module
 from archsearch.devices.boards.board import Board
 from archsearch.devices.boards.failure import BoardFailed
+from archsearch.devices.boards.measured import Measured
 from archsearch.devices.boards.settings import SshSettings
 from archsearch.devices.boards.ssh import SshLink
+from archsearch.devices.runtimes import MNN
+from archsearch.devices.runtimes.runtime import Runtime
 
 MakeBoard = Callable[..., Board]
 
@@ -42,7 +48,7 @@ def make_board(
     monkeypatch.setattr(board_module, "WARMUP_S", 0.0)
     made: list[Board] = []
 
-    def make(**given: object) -> Board:
+    def make(runtime: Runtime = STAND_IN, **given: object) -> Board:
         settings = SshSettings.model_validate(
             {
                 "kind": "ssh",
@@ -55,7 +61,7 @@ def make_board(
             }
         )
         link = SshLink(settings)
-        made.append(Board("pi", settings, link, runtime=STAND_IN, sleep=lambda _: None))
+        made.append(Board("pi", settings, link, runtime=runtime, sleep=lambda _: None))
         return made[-1]
 
     yield make
@@ -147,7 +153,7 @@ def test_a_connection_cut_in_mid_run_is_made_again(
 
 
 def test_a_connection_that_is_always_cut_fails_with_a_reason(
-    server: LoopbackSshd, make_board: MakeBoard, tmp_path: Path
+    make_board: MakeBoard, tmp_path: Path
 ) -> None:
     """Three times, then the net has failed."""
     killing = script(tmp_path / "python", "kill -9 $PPID")
@@ -171,7 +177,7 @@ def test_a_runner_that_is_always_killed_fails(make_board: MakeBoard, tmp_path: P
 
 def test_a_slow_start_is_waited_for(make_board: MakeBoard, tmp_path: Path) -> None:
     """A board may take its time to start a python."""
-    slow = script(tmp_path / "python", f'sleep 0.7\nexec {sys.executable} "$@"')
+    slow = script(tmp_path / "python", f'sleep 0.3\nexec {sys.executable} "$@"')
     net = deployed(tmp_path)
     assert make_board(python=slow).time(net, net).n >= 30
 
@@ -238,11 +244,35 @@ def test_a_full_disk_is_made_room_on_or_fails(make_board: MakeBoard, tmp_path: P
         reference = deployed(tmp_path, "reference")
         for size in (500_000, 500_001):
             assert board.time(deployed(tmp_path, f"net{size}", size), reference).n >= 30
-        with pytest.raises(BoardFailed, match="disk of its folder .*disk/folder is full"):
+        with pytest.raises(BoardFailed, match=r"disk of its folder .*disk/folder is full"):
             board.time(deployed(tmp_path, "large", 2_000_000), reference)
         assert not list((disk / "folder").glob("*.part*"))
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.mark.slow
+def test_an_arm_board_is_measured(
+    make_board: MakeBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A board whose python and runtime are ARM code: from an architecture to milliseconds."""
+    setup = installation()
+    for name, value in (("WARMUPS", 1), ("RUNS", 6), ("SECONDS", 0.0)):
+        monkeypatch.setattr(board_module, name, value)
+    root, emulator = setup.cache / "root-arm64", setup.emulators["qemu-aarch64"]
+    python = script(
+        tmp_path / "python",
+        f"export LD_LIBRARY_PATH={setup.libraries} PYTHONPATH={setup.cache}/arm64-mnn\n"
+        f"exec {emulator} -cpu cortex-a72 -U LD_LIBRARY_PATH -L {root} "
+        f'{root}/usr/bin/python3.11 -S -s "$@"',
+    )
+    with Measured(make_board(MNN, python=python)) as device:
+        monkeypatch.setattr(measured_module, "REFERENCE_SIZE", (32, 32))
+        found = device.latency(published.load("edgenext_xx_small").at((64, 64)), classes=10)
+    assert found.how == "measured"
+    assert found.runtime == MNN.title
+    assert "Cortex-A72" in found.device
+    assert found.latency_ms > 0
 
 
 @pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGKILL])
@@ -266,9 +296,12 @@ settings = SshSettings(kind="ssh", host="board", ssh_config=Path({str(server.ssh
 net = deployed(folder, then="hang", marker={str(marker)!r})
 Board("pi", settings, SshLink(settings), runtime=STAND_IN).time(net, net)
 """
-    process = subprocess.Popen([sys.executable, "-c", caller], stderr=subprocess.DEVNULL)
+    errors = tmp_path / "errors"
+    with errors.open("w") as said:
+        process = subprocess.Popen([sys.executable, "-c", caller], stderr=said)
     try:
-        assert wait_until(lambda: marker.exists() and marker.read_text() != "", 30)
+        wait_until(lambda: marker.exists() and marker.read_text() != "", 40, process)
+        assert marker.exists(), errors.read_text()
         process.send_signal(ended_by)
         process.wait(15)
     finally:

@@ -7,25 +7,12 @@ A board is a YAML file of the user's (``settings``). What runs on it (``onboard`
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from archsearch.devices.boards.adb import AdbLink
-from archsearch.devices.boards.board import Board
 from archsearch.devices.boards.failure import BoardFailed as BoardFailed
 from archsearch.devices.boards.host import HostLink
 from archsearch.devices.boards.link import Link
-from archsearch.devices.boards.settings import read_settings
 from archsearch.devices.boards.ssh import SshLink
 
 LINKS: dict[str, Callable[[Any], Link]] = {"host": HostLink, "ssh": SshLink, "adb": AdbLink}
-
-
-def open_board(path: Path) -> Board:
-    """Open the board that a file describes; nothing is sent yet. Close it.
-
-    Raises:
-        InputError: the file does not hold.
-    """
-    settings = read_settings(path)
-    return Board(path.stem, settings, LINKS[settings.kind](settings))

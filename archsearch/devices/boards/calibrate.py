@@ -26,7 +26,7 @@ CountNets = Callable[[Sequence[Architecture]], Iterable[profiles.Counts | Refuse
 """Counts nets, in order: emulated where that is set up, else predicted."""
 Say = Callable[[str], None]
 
-_MOST_MACS = 1_300_000_000
+_MOST_MACS = 700_000_000
 _FAILURES_IN_A_ROW = 3
 
 
@@ -56,16 +56,19 @@ class Outcome:
 
 
 def candidates() -> list[Candidate]:
-    """Published nets of at most 1.3 GMACs, at their own resolution and at half of it."""
+    """Published nets of at most 0.7 GMACs, at their own resolution, or at half or a quarter."""
     found = []
     for name in published.names():
         net = published.load(name)
-        for divisor in (1, 2):
-            height, width = (size // divisor for size in net.size)
-            smaller = net.at((height, width))
-            if smaller.problem() is None and count(smaller).macs <= _MOST_MACS:
-                found.append(Candidate(f"{name} at {height}", smaller))
+        height, width = net.size
+        sizes = [(height // divisor, width // divisor) for divisor in (1, 2, 4)]
+        fit = [net.at(size) for size in sizes if _is_small(net.at(size))]
+        found += [Candidate(f"{name} at {smaller.size[0]}", smaller) for smaller in fit[:1]]
     return found
+
+
+def _is_small(net: Architecture) -> bool:
+    return net.problem() is None and count(net).macs <= _MOST_MACS
 
 
 def starting_profile(settings: BoardSettings, file: Path) -> Profile:

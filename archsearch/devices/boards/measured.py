@@ -9,11 +9,12 @@ from types import TracebackType
 
 from archsearch import published
 from archsearch.architecture import Architecture
-from archsearch.devices.boards import open_board
+from archsearch.devices.boards import LINKS
 from archsearch.devices.boards.answer import Machine, Timing
 from archsearch.devices.boards.board import Board
 from archsearch.devices.boards.cores import device_text
 from archsearch.devices.boards.failure import BoardFailed
+from archsearch.devices.boards.settings import read_settings
 from archsearch.devices.deploy import Deployed, deploy
 from archsearch.devices.emulator.installation import Installation
 from archsearch.devices.reading import Latency
@@ -34,12 +35,13 @@ class Measured:
 
     @classmethod
     def open(cls, path: Path) -> Measured:
-        """Open the board that a file describes.
+        """Open the board that a file describes; nothing is sent yet.
 
         Raises:
             InputError: the file does not hold.
         """
-        return cls(open_board(path))
+        settings = read_settings(path)
+        return cls(Board(path.stem, settings, LINKS[settings.kind](settings)))
 
     def __enter__(self) -> Measured:
         """Return it."""

@@ -61,6 +61,8 @@ class Installation:
         """Environment of an emulator, the same whatever the user's is: counts depend on it."""
         environment = {"PATH": "/usr/bin:/bin", "LANG": "C", "OMP_NUM_THREADS": "1"}
         environment |= {"HOME": "/nonexistent", "PYTHONHASHSEED": "0"}
+        # Else functions are bound at their first call, in the first model's counts alone.
+        environment["LD_BIND_NOW"] = "1"
         if self.libraries:
             environment["LD_LIBRARY_PATH"] = self.libraries
         return environment

@@ -14,6 +14,7 @@ import io
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
+from threading import Lock
 from typing import Any
 
 import torch
@@ -24,6 +25,9 @@ from torch.utils._pytree import tree_leaves
 from archsearch.devices.onnx_files.graph import Graph
 from archsearch.devices.onnx_files.operators import OPERATORS
 from archsearch.errors import InputError
+
+_ONE_AT_A_TIME = Lock()
+"""torch's exporter keeps state for the whole process: of two at once, one fails or is wrong."""
 
 
 def to_onnx(module: nn.Module, x: Tensor) -> tuple[bytes, Tensor]:
@@ -46,9 +50,11 @@ def to_onnx(module: nn.Module, x: Tensor) -> tuple[bytes, Tensor]:
     was_training = module.training
     module.eval()
     try:
-        return trace(module, x)
-    except LookupError:
-        return export(module, x)
+        with _ONE_AT_A_TIME:
+            try:
+                return trace(module, x)
+            except LookupError:
+                return export(module, x)
     finally:
         module.train(was_training)
 

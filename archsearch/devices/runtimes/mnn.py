@@ -1,4 +1,4 @@
-"""MNN: converts every net of this package that has no Fourier transform, attention included."""
+"""MNN: takes every net of this package, attention and Fourier transforms included."""
 
 from __future__ import annotations
 

@@ -9,6 +9,9 @@ from typing import Any, NoReturn
 
 Mark = Callable[[], object]
 
+FIRST_RUN_DIFFERS = True
+"""The first run in a process does 1 % more: it sets up what all sessions share."""
+
 
 class Session:
     """A loaded model, its inputs filled with 0.5 until ``write``."""
