@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from archsearch.blocks.head import Head
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.codes import BoolArray, IntArray, leaves_of
 from archsearch.cost.slots import Formulas, Found, Places, SlotCosts, SlotLayers, Standing
-from archsearch.cost.static import BYTES, NetCost
+from archsearch.cost.static import BYTES, NetCost, placed
 from archsearch.grammar import Fixed, Group, Node, Slot, StageNode, Tree, values_of
 
 _AT_ONCE = 16_384
@@ -259,11 +258,11 @@ def _keeps_size(layer: Layer, site: Site) -> bool:
 
 
 def _found(layer: Layer | None, site: Site) -> Found:
-    size = (site.height, site.width)
     if layer is None:
-        return Found(Cost(), 0, size)
-    shared = tuple((name, prod(shape)) for name, shape in layer.shared(site).items())
-    return Found(layer.cost(site), layer.live(site), layer.out_size(*size), shared)
+        return Found(Cost(), 0, (site.height, site.width))
+    at = placed(layer, site.in_channels, site.channels, site.height, site.width)
+    cost = Cost(at.params, at.macs, at.activations)
+    return Found(cost, at.live, (at.height, at.width), at.shared)
 
 
 def _head(classes: int) -> Formulas:
