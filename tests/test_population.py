@@ -231,6 +231,7 @@ def test_what_was_met_is_not_evaluated_again(monkeypatch: pytest.MonkeyPatch) ->
         return cost(layer, site)
 
     monkeypatch.setattr(ConvEncoder, "cost", watched)
+    monkeypatch.setattr("archsearch.cost.static._met", {})
     costs = PopulationCosts(space.tree)
     costs.count(draw(space, 500))
     assert calls == 2 + 2  # two kernels in the first stage, two widths in the second

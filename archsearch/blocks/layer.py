@@ -32,11 +32,9 @@ class Cost(NamedTuple):
         """Add two costs field by field."""
         if not isinstance(other, Cost):
             return NotImplemented
-        return Cost(
-            self.params + other.params,
-            self.macs + other.macs,
-            self.activations + other.activations,
-        )
+        params, macs, activations = self
+        more_params, more_macs, more_activations = other
+        return Cost(params + more_params, macs + more_macs, activations + more_activations)
 
 
 @dataclass(frozen=True, slots=True)

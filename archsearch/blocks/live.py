@@ -15,7 +15,8 @@ class LiveSet:
     def write(self, elements: int) -> None:
         """An operator writes a new tensor; all that it reads stays alive."""
         self.now += elements
-        self.most = max(self.most, self.now)
+        if self.now > self.most:
+            self.most = self.now
 
     def free(self, elements: int) -> None:
         """These elements had their last reader."""
@@ -23,5 +24,7 @@ class LiveSet:
 
     def replace(self, read: int, written: int) -> None:
         """An operator writes a new tensor and is the last reader of another."""
-        self.write(written)
-        self.free(read)
+        self.now += written
+        if self.now > self.most:
+            self.most = self.now
+        self.now -= read

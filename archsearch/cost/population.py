@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.operators import Operator, Operators
 from archsearch.codes import BoolArray, IntArray, leaves_of
 from archsearch.cost.slots import Formulas, Found, Places, SlotCosts, SlotLayers, Standing
-from archsearch.cost.static import BYTES, NetCost
+from archsearch.cost.static import BYTES, NetCost, placed
 from archsearch.grammar import Fixed, Group, Node, Slot, StageNode, Tree, values_of
 
 Price = Callable[[Operator], float]
@@ -233,12 +232,12 @@ class PopulationCosts:
         return SlotCosts(SlotLayers(slot, paths, self._columns), self._places, formulas)
 
     def _found(self, layer: Layer | None, site: Site) -> Found:
-        size = (site.height, site.width)
         if layer is None:
-            return Found(Cost(), 0, size)
-        shared = tuple((name, prod(shape)) for name, shape in layer.shared(site).items())
+            return Found(Cost(), 0, (site.height, site.width))
+        at = placed(layer, site.in_channels, site.channels, site.height, site.width)
         time = self._picoseconds(layer.operators(site)) if self._price else 0
-        return Found(layer.cost(site), layer.live(site), layer.out_size(*size), shared, time)
+        cost = Cost(at.params, at.macs, at.activations)
+        return Found(cost, at.live, (at.height, at.width), at.shared, time)
 
     def _head_formulas(self, classes: int) -> Formulas:
         def found(head: Head, site: Site) -> Found:

@@ -102,6 +102,7 @@ class SlotLayers:
         *self._first, self.total = accumulate(map(_count, slot.alternatives), initial=0)
         self._picks = [columns.get(f"{path}.layer") for path in paths]
         self._open = [[_open(path, a, columns) for a in slot.alternatives] for path in paths]
+        self._made: dict[int, BaseModel | None] = {}
 
     def numbers(
         self, codes: IntArray, points: IntArray, copy: int, dtype: type[np.generic]
@@ -120,6 +121,11 @@ class SlotLayers:
 
     def layer(self, number: int) -> BaseModel | None:
         """Give the layer that has a number; None where it is to have none."""
+        if number not in self._made:
+            self._made[number] = self._make(number)
+        return self._made[number]
+
+    def _make(self, number: int) -> BaseModel | None:
         index = bisect(self._first, number) - 1
         alternative, rest = self._alternatives[index], number - self._first[index]
         if alternative.model is None:

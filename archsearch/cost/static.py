@@ -62,7 +62,7 @@ def count(architecture: Architecture, classes: int = 1000) -> NetCost:
     params = macs = activations = live = 0
     shared: dict[tuple[int, str], int] = {}
     at = _NOTHING
-    for stage, times, at in _standings(architecture):
+    for stage, times, at in _all_placed(architecture):
         params += times * at.params
         macs += times * at.macs
         activations += times * at.activations
@@ -95,7 +95,7 @@ def detail(architecture: Architecture, classes: int = 1000) -> list[LayerCost]:
     return [*rows, _row("head", len(architecture.stages), "head", head)]
 
 
-class _Standing(NamedTuple):
+class Placed(NamedTuple):
     """A layer, or the head, where it stands: its cost, and the size of what it gives."""
 
     params: int
@@ -109,13 +109,14 @@ class _Standing(NamedTuple):
 
     @property
     def size(self) -> tuple[int, int, int]:
+        """Channels, height and width of what it gives."""
         return self.channels, self.height, self.width
 
 
-_NOTHING = _Standing(0, 0, 0, 0, 0, 0, 0)
+_NOTHING = Placed(0, 0, 0, 0, 0, 0, 0)
 
 
-def _standings(architecture: Architecture) -> Iterator[tuple[int, int, _Standing]]:
+def _all_placed(architecture: Architecture) -> Iterator[tuple[int, int, Placed]]:
     """Every layer's stage, how often it stands there in a row, and where.
 
     The same walk as ``Architecture.places``, which makes a path and a site for each layer; a search
@@ -123,55 +124,57 @@ def _standings(architecture: Architecture) -> Iterator[tuple[int, int, _Standing
     """
     height, width = architecture.size
     channels = architecture.stem_width or architecture.stages[0].width
-    at = _standing(architecture.stem, architecture.channels, channels, height, width)
+    at = placed(architecture.stem, architecture.channels, channels, height, width)
     yield -1, 1, at
     for index, stage in enumerate(architecture.stages):
         if stage.downsample is not None:
-            at = _standing(stage.downsample, at.channels, stage.width, at.height, at.width)
+            at = placed(stage.downsample, at.channels, stage.width, at.height, at.width)
             yield index, 1, at
         height, width, channels = at.height, at.width, stage.width
         for _, run in groupby(stage.blocks, key=id):
             block, *copies = run
-            at = _standing(block, channels, channels, height, width)
+            at = placed(block, channels, channels, height, width)
             yield index, 1 + len(copies), at
 
 
-def _standing(layer: Layer, in_channels: int, channels: int, height: int, width: int) -> _Standing:
-    """Memory of layers met before: candidates of one space share most of theirs.
+def placed(layer: Layer, in_channels: int, channels: int, height: int, width: int) -> Placed:
+    """What a layer is at a site, from memory where it was met before.
+
+    Candidates of one space share most of theirs, and so do the slots of a space.
 
     Its key is the layer's plain values, which are found equal sooner than two pydantic models are
     and give the same answers: a net read from a file takes two thirds of the time.
     """
     leaves = tuple(layer.__dict__.values())
-    return _met(type(layer), leaves, in_channels, channels, height, width)
+    key = (type(layer), leaves, in_channels, channels, height, width)
+    at = _met.get(key)
+    if at is None:
+        if len(_met) >= _MOST_MET:
+            _met.clear()
+        at = _met[key] = _evaluated(layer, Site(in_channels, channels, height, width))
+    return at
 
 
-@lru_cache(maxsize=262_144)
-def _met(
-    kind: type[Layer],
-    leaves: tuple[Any, ...],
-    in_channels: int,
-    channels: int,
-    height: int,
-    width: int,
-) -> _Standing:
-    layer = kind(**dict(zip(kind.model_fields, leaves, strict=True)))
-    site = Site(in_channels, channels, height, width)
+_met: dict[tuple[Any, ...], Placed] = {}
+_MOST_MET = 262_144
+
+
+def _evaluated(layer: Layer, site: Site) -> Placed:
     shared = tuple((name, prod(shape)) for name, shape in layer.shared(site).items())
-    size = (channels, *layer.out_size(height, width))
-    return _Standing(*layer.cost(site), layer.live(site), *size, shared)
+    size = (site.channels, *layer.out_size(site.height, site.width))
+    return Placed(*layer.cost(site), layer.live(site), *size, shared)
 
 
 @lru_cache(maxsize=4096)
-def _head(head: Head, channels: int, height: int, width: int, classes: int) -> _Standing:
+def _head(head: Head, channels: int, height: int, width: int, classes: int) -> Placed:
     cost = head.cost(channels, height, width, classes)
-    return _Standing(*cost, head.live(channels, height, width, classes), classes, 1, 1)
+    return Placed(*cost, head.live(channels, height, width, classes), classes, 1, 1)
 
 
-def _at(layer: Layer, site: Site) -> _Standing:
-    return _standing(layer, site.in_channels, site.channels, site.height, site.width)
+def _at(layer: Layer, site: Site) -> Placed:
+    return placed(layer, site.in_channels, site.channels, site.height, site.width)
 
 
-def _row(path: str, stage: int, kind: str, at: _Standing) -> LayerCost:
+def _row(path: str, stage: int, kind: str, at: Placed) -> LayerCost:
     memory = BYTES * at.live
     return LayerCost(path, stage, kind, at.size, at.params, at.macs, at.activations, memory)

@@ -15,7 +15,7 @@ from archsearch.architecture import Architecture
 from archsearch.blocks.gnconv import filters_by_products
 from archsearch.blocks.operators import Operator
 from archsearch.devices import emulator
-from archsearch.devices.onnx_files import _Tracing
+from archsearch.devices.onnx_files import Tracing
 from archsearch.devices.onnx_files.graph import Graph
 from archsearch.network import Network, build
 
@@ -71,27 +71,6 @@ class Recorder(Graph):
         return names
 
 
-class _Recording(_Tracing):  # type: ignore[no-untyped-call]
-    """Knows two operators more: of pooling on maps with channels last, and of global filters."""
-
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Run an operator, and add it to the graph if the result depends on the input."""
-        more = {"aten.neg.default": "Neg", "aten.as_strided_.default": None}
-        if str(func) not in more or not self._graph.is_traced(args[0]):
-            return super().__torch_dispatch__(func, types, args, kwargs)
-        out = func(*args, **(kwargs or {}))
-        given, kind = self._graph.name(args[0]), more[str(func)]
-        (name,) = self._graph.add(kind, [given]) if kind else (given,)
-        self._graph.bind(out, name)  # other strides are the same numbers
-        return out
-
-
 def record(architecture: Architecture, classes: int = 1000) -> tuple[bytes, Recorder]:
     """Write a net with seeded weights as ONNX.
 
@@ -104,7 +83,7 @@ def record(architecture: Architecture, classes: int = 1000) -> tuple[bytes, Reco
     for path, layer in _layers(architecture, network):
         layer.register_forward_pre_hook(partial(_enter, graph, path))
         layer.register_forward_hook(partial(_leave, graph))
-    with torch.no_grad(), filters_by_products(), _Recording(graph):
+    with torch.no_grad(), filters_by_products(), Tracing(graph):
         out = network(x)
     return graph.serialize(x, out), graph
 

@@ -137,7 +137,8 @@ def test_traced_nets_execute_what_exported_ones_do(name: str, tmp_path: Path) ->
     models = RUNTIMES["mnn"].convert(conversions, found.tools("mnn"))
     with Emulator(installation=found) as emulator:
         ours, theirs = emulator.count_models(models)
-    assert ours["fma_q"] == theirs["fma_q"]
+    # Not equal where a norm is: torch writes ReduceL2, which MNN reads wrongly, and we its parts.
+    assert ours["fma_q"] == pytest.approx(theirs["fma_q"], rel=1e-4)
     sums = [sum(counts[kind] for kind in INSTRUCTIONS) for counts in (ours, theirs)]
     assert sums[0] == pytest.approx(sums[1], rel=2e-3)
 

@@ -67,7 +67,7 @@ def trace(module: nn.Module, x: Tensor) -> tuple[bytes, Tensor]:
     """
     graph = Graph()
     graph.bind(x, "input")
-    with torch.no_grad(), _Tracing(graph):
+    with torch.no_grad(), Tracing(graph):
         out: Tensor = module(x)
     return graph.serialize(x, out), out
 
@@ -89,7 +89,7 @@ def export(module: nn.Module, x: Tensor) -> tuple[bytes, Tensor]:
         return file.getvalue(), module(x)
 
 
-class _Tracing(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Tracing(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes down every operator that works on what depends on the input."""
 
     def __init__(self, graph: Graph) -> None:

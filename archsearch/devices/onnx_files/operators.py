@@ -40,6 +40,13 @@ def _same(graph: Graph, out: Tensor, x: Tensor, *_: Any, **__: Any) -> None:
     graph.bind(out, graph.name(x))
 
 
+def _restrided(graph: Graph, out: Tensor, x: Tensor, *_: Any) -> None:
+    """What pooling to one pixel does to keep a memory layout: the numbers stay as they were."""
+    if out.shape[2:].numel() != 1:
+        raise LookupError("as_strided_ of more than a pixel")
+    _same(graph, out, x)
+
+
 def _reshape(graph: Graph, out: Tensor, x: Tensor, *_: Any) -> None:
     if out.shape == x.shape:
         return _same(graph, out, x)
@@ -224,7 +231,11 @@ def _vector_norm(
 ) -> None:
     if order != 2:
         raise LookupError(f"norm of order {order}")
-    _reduce("ReduceL2")(graph, out, x, axes, keep)
+    # ReduceL2 would say the same, but MNN 3.6.1 takes it over the whole tensor whatever the axes.
+    (square,) = graph.add("Mul", [graph.name(x)] * 2)
+    where = graph.name([axis % x.dim() for axis in axes])
+    (total,) = graph.add("ReduceSum", [square, where], keepdims=int(keep))
+    graph.bind(out, *graph.add("Sqrt", [total]))
 
 
 def _max_pool(
@@ -254,6 +265,7 @@ OPERATORS: dict[str, Emit] = {
     "aten.add.Tensor": _two("Add"),
     "aten.addmm.default": _addmm,
     "aten.alias.default": _same,
+    "aten.as_strided_.default": _restrided,
     "aten.bmm.default": _two("MatMul"),
     "aten.cat.default": _cat,
     "aten.clamp_min.default": _clip,
@@ -273,6 +285,7 @@ OPERATORS: dict[str, Emit] = {
     "aten.mm.default": _two("MatMul"),
     "aten.mul.Tensor": _two("Mul"),
     "aten.native_batch_norm.default": _batch_norm,
+    "aten.neg.default": _one("Neg"),
     "aten.native_layer_norm.default": _layer_norm,
     "aten.permute.default": _permute,
     "aten.relu.default": _one("Relu"),
