@@ -123,7 +123,7 @@ def test_alpha_of_an_addition_is_not_dropped() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mobilenetv2_100", "edgenext_xx_small"])
 def test_traced_nets_execute_what_exported_ones_do(name: str, tmp_path: Path) -> None:
-    """The fast way to ONNX changes counted instructions by less than 0.2 %."""
+    """The fast way to ONNX changes counted instructions by less than 1 %, the norm included."""
     found = installation()
     net = build(published.load(name).at((96, 96)), 100, seed=1).eval()
     x = torch.linspace(-1, 1, 3 * 96 * 96).reshape(1, 3, 96, 96)
@@ -140,7 +140,7 @@ def test_traced_nets_execute_what_exported_ones_do(name: str, tmp_path: Path) ->
     # Not equal where a norm is: torch writes ReduceL2, which MNN reads wrongly, and we its parts.
     assert ours["fma_q"] == pytest.approx(theirs["fma_q"], rel=1e-4)
     sums = [sum(counts[kind] for kind in INSTRUCTIONS) for counts in (ours, theirs)]
-    assert sums[0] == pytest.approx(sums[1], rel=2e-3)
+    assert sums[0] == pytest.approx(sums[1], rel=1e-2)
 
 
 def _deployed(expected: list[float]) -> Deployed:
