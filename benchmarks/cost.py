@@ -26,9 +26,14 @@ from archsearch.codes import IntArray, choices_of, draw_codes
 from archsearch.cost import count
 from archsearch.cost.counters.isolation import blocked, quiet
 from archsearch.cost.population import PopulationCosts
+from archsearch.cost.static import forget
 from archsearch.network import build
+from archsearch.screen import start_candidates
 from archsearch.space import SearchSpace, load_space
+from archsearch.study import load_study
 
+STUDY = Path(__file__).parent.parent / "studies" / "mobile_5m.yaml"
+SCREENED = 100_000
 OTHERS = 2_000
 """Members that are counted one by one before those that are timed."""
 
@@ -75,10 +80,16 @@ def show_rates(name: str, points: int, times: Sequence[float]) -> None:
     )
 
 
+def cold(space: SearchSpace, codes: IntArray) -> float:
+    """Seconds for a population of which no layer was met before."""
+    forget()
+    return seconds(lambda: PopulationCosts(space.tree).count(codes))
+
+
 def time_population(space: SearchSpace, points: int, runs: int) -> PopulationCosts:
     """Points a second of a population; returns a memory that has met ``points`` others."""
     codes = draw_codes(space.tree, np.random.default_rng(0), points)
-    first = [seconds(lambda: PopulationCosts(space.tree).count(codes)) for _ in range(runs)]
+    first = [cold(space, codes) for _ in range(runs)]
     costs = PopulationCosts(space.tree)
     costs.count(codes)
     again = [seconds(lambda: costs.count(codes)) for _ in range(runs)]
@@ -118,8 +129,12 @@ def main() -> None:
 
     rows = members(space, arguments.nets, seed=1)
     nets = decoded(rows)
-    first = time_counts(decoded(members(space, arguments.nets, seed=2)))
-    for other in decoded(members(space, OTHERS, seed=3)):
+    strangers = decoded(members(space, arguments.nets, seed=2))
+    forget()
+    first = time_counts(strangers)
+    others = decoded(members(space, OTHERS, seed=3))
+    forget()
+    for other in others:
         count(other)
     after, again = time_counts(nets), time_counts(nets)
     show("count() of a net, first", first, "us", 1e6)
@@ -127,10 +142,15 @@ def main() -> None:
     show("count() of a net, again", again, "us", 1e6)
     for points in arguments.sizes:
         costs = time_population(space, points, arguments.runs)
-    new = seconds(lambda: PopulationCosts(space.tree).count(rows))
     met = seconds(lambda: costs.count(rows))
+    new = cold(space, rows)
     theirs = fvcore_times(nets)
     show("fvcore on a net", theirs, "ms", 1e3)
+
+    study = load_study(STUDY, [f"start.screen={SCREENED}"])
+    forget()
+    screened = [seconds(lambda: start_candidates(study)) for _ in range(3)]
+    show(f"screening {SCREENED:,} candidates", screened, "s", 1)
 
     print(f"\nfvcore's time on {len(nets)} nets, by ours on the same nets")
     for name, ours in {

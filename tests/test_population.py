@@ -16,7 +16,7 @@ from archsearch.blocks.conv_encoder import ConvEncoder
 from archsearch.codes import IntArray, active, codes_of, draw_codes
 from archsearch.cost import count, memory, population, slots
 from archsearch.cost.population import Counted, PopulationCosts
-from archsearch.cost.static import NetCost
+from archsearch.cost.static import NetCost, forget
 from archsearch.grammar import Domain, Slot
 from archsearch.space import NotAMember, SearchSpace, load_space
 
@@ -231,7 +231,7 @@ def test_what_was_met_is_not_evaluated_again(monkeypatch: pytest.MonkeyPatch) ->
         return cost(layer, site)
 
     monkeypatch.setattr(ConvEncoder, "cost", watched)
-    monkeypatch.setattr("archsearch.cost.static._met", {})
+    forget()
     costs = PopulationCosts(space.tree)
     costs.count(draw(space, 500))
     assert calls == 2 + 2  # two kernels in the first stage, two widths in the second

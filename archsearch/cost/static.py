@@ -159,6 +159,11 @@ _met: dict[tuple[Any, ...], Placed] = {}
 _MOST_MET = 262_144
 
 
+def forget() -> None:
+    """Forget every layer that was met, so that it can be timed how long one not met takes."""
+    _met.clear()
+
+
 def _evaluated(layer: Layer, site: Site) -> Placed:
     shared = tuple((name, prod(shape)) for name, shape in layer.shared(site).items())
     size = (site.channels, *layer.out_size(site.height, site.width))

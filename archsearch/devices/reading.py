@@ -23,7 +23,8 @@ class Latency:
         how: the way in which the number came.
         device: the device's name.
         runtime: with its version, such as ``MNN 3.6.1``.
-        expected_error: relative (0.06 is 6 %), of a number that was not measured; None if unknown.
+        expected_error: relative (0.06 is 6 %): of an emulated or predicted number, that of the
+            profile and the counts; of a measured one, the drift that was seen. None if unknown.
     """
 
     latency_ms: float
