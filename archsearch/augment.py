@@ -97,13 +97,13 @@ def _erased(batch: Tensor, probability: float, generator: torch.Generator) -> Te
         math.log(_ERASED_ASPECT[0]), math.log(_ERASED_ASPECT[1]), generator=generator
     )
     area = area * (torch.rand(len(batch), generator=generator) < probability)
-    rows = _spans(area.sqrt() * (aspect / 2).exp(), height, generator)
-    columns = _spans(area.sqrt() * (-aspect / 2).exp(), width, generator)
+    rows = spans(area.sqrt() * (aspect / 2).exp(), height, generator)
+    columns = spans(area.sqrt() * (-aspect / 2).exp(), width, generator)
     hole = rows[:, None, :, None] & columns[:, None, None, :]
     return batch.masked_fill(hole.to(batch.device), 0.0)
 
 
-def _spans(fraction: Tensor, side: int, generator: torch.Generator) -> Tensor:
+def spans(fraction: Tensor, side: int, generator: torch.Generator) -> Tensor:
     """Mask (B, side) that is true on one run of ``fraction`` x side pixels at a random place."""
     length = (fraction * side).round().clamp(max=side)
     start = (torch.rand(len(fraction), generator=generator) * (side - length + 1)).floor()

@@ -35,7 +35,12 @@ class Leaf(NamedTuple):
 
 
 def leaves_of(tree: Tree) -> Iterator[Leaf]:
-    """Every leaf that some point of ``tree`` has, in the order of the file."""
+    """Every leaf that some point of ``tree`` has, in the order of the file.
+
+    What is defined comes first, as in every point.
+    """
+    for slot in tree.defined:
+        yield from _slot(slot.path(""), slot)
     yield from _node("input.resolution", tree.resolution)
     yield from _slot("stem", tree.stem)
     yield from _node("stem.width", tree.stem_width)
@@ -114,7 +119,8 @@ def _stage(path: str, stage: StageNode) -> Iterator[Leaf]:
     if needs is None:
         return
     yield from _node(f"{path}.width", stage.width, needs)
-    yield from _slot(f"{path}.downsample", stage.downsample, needs)
+    if stage.downsample.name is None:
+        yield from _slot(f"{path}.downsample", stage.downsample, needs)
     for number, group in enumerate(stage.groups):
         yield from _group(f"{path}.blocks.{number}", group, needs)
 
@@ -123,7 +129,7 @@ def _group(path: str, group: Group, needs: Needs) -> Iterator[Leaf]:
     yield from _node(f"{path}.repeat", group.repeat, needs)
     for copy in range(max(values_of(group.repeat)) if group.vary else 1):
         inside = _more_than(copy, f"{path}.repeat", group.repeat, needs)
-        if inside is not None:
+        if inside is not None and group.slot.name is None:
             yield from _slot(f"{path}.{copy}" if group.vary else path, group.slot, inside)
 
 

@@ -9,29 +9,39 @@ from statistics import fmean, stdev
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from archsearch.architecture import Architecture, Resolution
 from archsearch.datasets import Images
 from archsearch.devices.readings import Remembering
 from archsearch.documents import Document
 from archsearch.errors import InputError
-from archsearch.measures import latency_measured
+from archsearch.measures import ACCURACY, accuracy_at, latency_measured
 from archsearch.network import Network, build
-from archsearch.proxies import ProxyFailed, score_all
+from archsearch.pauses import Pauses
+from archsearch.proxies import ProxyFailed, ProxyScore, score_all
 from archsearch.seeds import derive
+from archsearch.settings import Score
 from archsearch.space import architecture_of
 from archsearch.study import Study
-from archsearch.training import Trained, TrainingFailed, batch_of, train
+from archsearch.training import Epoch, Training, TrainingFailed, batch_of
 from archsearch.trial import CurvePoint, Measured, Stage
 
 
 @dataclass(frozen=True)
 class Job:
-    """One stage of one trial: all that a worker needs to do it, as plain data."""
+    """One stage of one trial: all that a worker needs to do it, as plain data.
+
+    A training goes ``until`` the epoch of a rung, or to its end. ``reached`` are the epochs of what
+    is known of it already, ``spent_s`` the seconds that they took.
+    """
 
     number: int
     architecture: Mapping[str, Any]
     seed: int
+    until: float | None = None
+    reached: float = 0.0
+    spent_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,7 @@ class Workbench:
     def __init__(self, study: Study, images: Images) -> None:
         self.study = study
         self.images = images
+        self.pauses = Pauses(study.identity)
         self.device = Remembering(study.device) if study.device is not None else None
 
     def close(self) -> None:
@@ -108,53 +119,105 @@ def _latency(bench: Workbench, job: Job) -> Outcome:
 def _score(bench: Workbench, job: Job) -> Outcome:
     stage = bench.study.settings.cascade.score
     assert stage is not None  # noqa: S101 (no score stage, no such package)
-    net, size = bench.network(job, "score")
-    images, labels = batch_of(bench.images, stage.images, size, seed=bench.study.settings.seed)
-    found = score_all(net, images, labels, stage.proxies, seed=derive(job.seed, "score"))
+    found: list[dict[str, ProxyScore]] = []
+    for init in range(stage.inits):
+        net, size = bench.network(job, "score", *_later(init))
+        for number, (images, labels) in enumerate(_batches(bench, stage, size)):
+            seed = derive(job.seed, "score", *_later(init, number))
+            found.append(score_all(net, images, labels, stage.computed, seed=seed))
     return Outcome(
         job.number,
         "score",
-        tuple(
-            Measured(name, score.value, "score", seconds=score.seconds)
-            for name, score in found.items()
-        ),
+        tuple(_scored(name, [scores[name] for scores in found]) for name in stage.computed),
     )
+
+
+def _later(*numbers: int) -> tuple[int, ...]:
+    """Place of a repetition: the first one has none, and so is what a study without more has."""
+    return numbers if any(numbers) else ()
+
+
+def _batches(bench: Workbench, stage: Score, size: Resolution) -> list[tuple[Tensor, Tensor]]:
+    """Draw batches that share no image.
+
+    Raises:
+        InputError: there are too few training images for more than one.
+    """
+    count = stage.batches * stage.images
+    images, labels = batch_of(bench.images, count, size, seed=bench.study.settings.seed)
+    if stage.batches > 1 and len(images) < count:
+        raise InputError(
+            f"{stage.batches} batches of {stage.images} images need {count} training images, but "
+            f"there are {len(images)}; lower cascade.score.batches or .images"
+        )
+    drawn = images.tensor_split(stage.batches), labels.tensor_split(stage.batches)
+    return list(zip(*drawn, strict=True))
+
+
+def _scored(name: str, scores: list[ProxyScore]) -> Measured:
+    values = [score.value for score in scores]
+    sd = stdev(values) if len(values) > 1 else None
+    seconds = sum(score.seconds for score in scores)
+    return Measured(name, fmean(values), "score", n=len(values), sd=sd, seconds=seconds)
+
+
+@dataclass(frozen=True)
+class _Leg:
+    """What one repetition reached, and the points of its curve that were not known before."""
+
+    accuracy: float
+    points: tuple[Epoch, ...]
 
 
 def _train(bench: Workbench, job: Job) -> Outcome:
-    recipe = bench.study.settings.training
     began = time.perf_counter()
-    runs: list[Trained] = []
-    for repetition in range(recipe.seeds):
-        net, size = bench.network(job, "train", repetition)
-        runs.append(
-            train(net, bench.images, recipe, size, seed=derive(job.seed, "train", repetition))
-        )
+    legs = [_leg(bench, job, number) for number in range(bench.study.settings.training.seeds)]
     seconds = time.perf_counter() - began
     curve = tuple(
         CurvePoint(repetition, e.epoch, e.train_loss, e.validation_accuracy, e.seconds)
-        for repetition, run in enumerate(runs)
-        for e in run.curve
+        for repetition, leg in enumerate(legs)
+        for e in leg.points
     )
-    return Outcome(
-        job.number,
-        "train",
-        (_accuracy(runs, seconds), Measured("train_s", seconds, "train", seconds=seconds)),
-        curve,
-    )
-
-
-def _accuracy(runs: list[Trained], seconds: float) -> Measured:
-    values = [run.validation_accuracy for run in runs]
-    sd = stdev(values) if len(values) > 1 else None
-    return Measured(
-        "val_accuracy",
+    values = [leg.accuracy for leg in legs]
+    accuracy = Measured(
+        ACCURACY if job.until is None else accuracy_at(job.until),
         fmean(values),
         "train",
         n=len(values),
-        sd=sd,
-        count=runs[0].validation_count,
+        sd=stdev(values) if len(values) > 1 else None,
+        count=len(bench.images.validation_y),
         seconds=seconds,
+    )
+    if job.until is not None:
+        return Outcome(job.number, "train", (accuracy,), curve)
+    whole = Measured("train_s", job.spent_s + seconds, "train", seconds=seconds)
+    return Outcome(job.number, "train", (accuracy, whole), curve)
+
+
+def _leg(bench: Workbench, job: Job, repetition: int) -> _Leg:
+    """Train one repetition on to where its job says."""
+    recipe, net = bench.study.settings.training, _architecture(job).id
+
+    def begin() -> Training:
+        network, size = bench.network(job, "train", repetition)
+        seed = derive(job.seed, "train", repetition)
+        return Training(network, bench.images, recipe, size, seed=seed)
+
+    paused = job.number, net, repetition
+    if job.reached:
+        training = bench.pauses.resume(begin, *paused, until=job.until or recipe.epochs)
+    else:
+        training = begin()
+    training.run(job.until)
+    if job.until is not None:
+        bench.pauses.drop_below(job.number - bench.study.settings.budget.generation)
+        bench.pauses.keep(training, *paused)
+    last = training.curve[-1] if training.curve else None
+    at_point = last is not None and last.epoch == training.epoch
+    known = round(job.reached * training.steps_per_epoch)
+    return _Leg(
+        last.validation_accuracy if last is not None and at_point else training.accuracy(),
+        tuple(e for e in training.curve if round(e.epoch * training.steps_per_epoch) > known),
     )
 
 

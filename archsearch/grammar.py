@@ -6,13 +6,12 @@ architecture file is a tree that happens to have no open node.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import cache
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, Field
 
 from archsearch.architecture import SCHEMA
 from archsearch.blocks import BLOCKS, DOWNSAMPLES, STEMS
@@ -20,14 +19,14 @@ from archsearch.blocks.head import Head
 from archsearch.blocks.layer import Layer
 from archsearch.documents import Location, Misfit
 from archsearch.errors import nearest
-from archsearch.records import expectation
+from archsearch.leaf_values import annotation_of, checked
 from archsearch.trial import Scalar
 
 NONE = "none"
 """What a downsampling layer is called where there is none."""
 
 _OPENERS = ("choice", "int", "float")
-_BESIDE = ("repeat", "vary", "choice")
+_BESIDE = ("repeat", "vary", "choice", "use")
 _MOST_LABELS = 10_000
 
 
@@ -82,10 +81,18 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Slot:
-    """A place for one layer: one alternative, or a choice among several."""
+    """A place for one layer: one alternative, or a choice among several.
+
+    ``name``: under which it is defined, where it is chosen once for all places that use it.
+    """
 
     alternatives: tuple[Alternative, ...]
     domain: Domain
+    name: str | None = None
+
+    def path(self, place: str) -> str:
+        """Path of what is chosen here: the place's own, or that of the definition."""
+        return place if self.name is None else f"define.{self.name}"
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,7 @@ class StageNode:
 
 @dataclass(frozen=True)
 class Tree:
-    """A whole architecture or search space."""
+    """A whole architecture or search space; ``defined`` are the layers that have a name."""
 
     name: str | None
     channels: int
@@ -118,6 +125,14 @@ class Tree:
     stem_width: Node
     stages: tuple[StageNode, ...]
     head: Slot
+    defined: tuple[Slot, ...] = ()
+
+    def users(self, name: str) -> Iterator[tuple[StageNode, Group | None]]:
+        """Where a defined layer stands: in a group of a stage, or (None) as its downsample."""
+        for stage in self.stages:
+            if stage.downsample.name == name:
+                yield stage, None
+            yield from ((stage, group) for group in stage.groups if group.slot.name == name)
 
 
 def parse_tree(data: Any) -> Tree:
@@ -126,38 +141,58 @@ def parse_tree(data: Any) -> Tree:
     Raises:
         Misfit: with the place, the value given, what would be valid, and the nearest valid name.
     """
-    record = _record(
-        data, (), required=("schema", "stem", "stages"), optional=("name", "notes", "input", "head")
-    )
+    optional = ("name", "notes", "input", "define", "head")
+    record = _record(data, (), required=("schema", "stem", "stages"), optional=optional)
     if type(record["schema"]) is not int or record["schema"] != SCHEMA:
         raise Misfit(("schema",), f"got {record['schema']!r}; this version reads schema: {SCHEMA}")
     entry = _record(record.get("input", {}), ("input",), optional=("channels", "resolution"))
     stem = _mapping(record["stem"], ("stem",))
+    given = _mapping(record.get("define", {}), ("define",))
     stages = [
-        _stage(s, ("stages", i)) for i, s in enumerate(_sequence(record["stages"], ("stages",)))
+        _stage(s, ("stages", i), given)
+        for i, s in enumerate(_sequence(record["stages"], ("stages",)))
     ]
     if all(0 in values_of(stage.repeat) for stage in stages):
         raise Misfit(("stages",), "every stage can be left out; one must always be there")
-    return Tree(
+    tree = Tree(
         name=_text(record.get("name"), ("name",)),
-        channels=_value(entry.get("channels", 3), Width, ("input", "channels")),
+        channels=checked(entry.get("channels", 3), Width, ("input", "channels")),
         resolution=_node(entry.get("resolution", 224), Resolution, ("input", "resolution")),
         stem=_slot({k: v for k, v in stem.items() if k != "width"}, STEMS, ("stem",)),
         stem_width=_node(stem.get("width"), Width | None, ("stem", "width")),
         stages=tuple(stages),
         head=_head(record.get("head", {}), ("head",)),
     )
+    return replace(tree, defined=tuple(_defined(tree, name) for name in given))
 
 
-def _stage(data: Any, at: Location) -> StageNode:
+def _defined(tree: Tree, name: str) -> Slot:
+    """The slot that is chosen once for all places that use a name.
+
+    One of them must always be there, or the choice would mean nothing where all are left out.
+    """
+    users = list(tree.users(name))
+    if not users:
+        raise Misfit(("define", name), f"nothing uses it; write {{use: {name}}} in a stage")
+    if all(0 in (*values_of(s.repeat), *values_of(g.repeat if g else s.repeat)) for s, g in users):
+        raise Misfit(
+            ("define", name),
+            "every place that uses it can be left out; one must always be there (repeat of at "
+            "least 1, of its stage too)",
+        )
+    stage, group = users[0]
+    return group.slot if group else stage.downsample
+
+
+def _stage(data: Any, at: Location, given: Mapping[str, Any]) -> StageNode:
     record = _record(data, at, required=("width", "blocks"), optional=("repeat", "downsample"))
     downsample = record.get("downsample", NONE)
     blocks = _sequence(record["blocks"], (*at, "blocks"), least=0)
     return StageNode(
         repeat=_node(record.get("repeat", 1), Repeat, (*at, "repeat")),
         width=_node(record["width"], Width, (*at, "width")),
-        downsample=_slot(downsample, DOWNSAMPLES, (*at, "downsample"), none=True),
-        groups=tuple(_group(item, (*at, "blocks", i)) for i, item in enumerate(blocks)),
+        downsample=_place(downsample, DOWNSAMPLES, (*at, "downsample"), given, none=True),
+        groups=tuple(_group(item, (*at, "blocks", i), given) for i, item in enumerate(blocks)),
     )
 
 
@@ -166,16 +201,39 @@ def values_of(node: Node) -> tuple[Any, ...]:
     return (node.value,) if isinstance(node, Fixed) else node.values
 
 
-def _group(data: Any, at: Location) -> Group:
+def _group(data: Any, at: Location, given: Mapping[str, Any]) -> Group:
     layer = dict(data) if isinstance(data, dict) else data
     repeat, vary = 1, False
     if isinstance(layer, dict):
         repeat, vary = layer.pop("repeat", 1), layer.pop("vary", False)
-    return Group(
-        slot=_slot(layer, BLOCKS, at),
+    group = Group(
+        slot=_place(layer, BLOCKS, at, given),
         repeat=_node(repeat, Repeat, (*at, "repeat")),
-        vary=_value(vary, bool, (*at, "vary")),
+        vary=checked(vary, bool, (*at, "vary")),
     )
+    if group.vary and group.slot.name:
+        raise Misfit((*at, "vary"), "a defined layer is one for all copies; leave vary out")
+    return group
+
+
+def _place(
+    data: Any,
+    kinds: Mapping[str, type[Layer]],
+    at: Location,
+    given: Mapping[str, Any],
+    *,
+    none: bool = False,
+) -> Slot:
+    """A slot written in place, or one that is defined for several places and used by its name."""
+    if not (isinstance(data, dict) and "use" in data):
+        return _slot(data, kinds, at, none=none)
+    name = checked(_record(data, at, required=("use",))["use"], str, (*at, "use"))
+    if name not in given:
+        known = nearest(name, map(str, given)) if given else "define it: define: {name: layer}"
+        raise Misfit((*at, "use"), f"no layer {name!r} is defined; {known}")
+    if not name.isidentifier():
+        raise Misfit(("define", name), f"got {name!r}; a name has letters, digits and _ only")
+    return replace(_slot(given[name], kinds, ("define", name), none=none), name=name)
 
 
 def _head(data: Any, at: Location) -> Slot:
@@ -257,13 +315,13 @@ def _leaves(data: Any, model: type[BaseModel], at: Location) -> Mapping[str, Nod
     if missing:
         raise Misfit(at, f"the leaf {missing[0]!r} is missing; give it a value")
     return {
-        name: _node(value, _annotation(model, name), (*at, name)) for name, value in given.items()
+        name: _node(value, annotation_of(model, name), (*at, name)) for name, value in given.items()
     }
 
 
 def _node(data: Any, annotation: Any, at: Location) -> Node:
     if not isinstance(data, dict):
-        return Fixed(_value(data, annotation, at))
+        return Fixed(checked(data, annotation, at))
     opener = next((key for key in _OPENERS if key in data), None)
     if opener is None:
         hint = f" ({nearest(min(data), _OPENERS)})" if data else ""
@@ -275,7 +333,7 @@ def _node(data: Any, annotation: Any, at: Location) -> Node:
 
 def _choice(data: Any, annotation: Any, at: Location) -> Open:
     options = _sequence(data, (*at, "choice"))
-    values = tuple(_value(v, annotation, (*at, "choice", i)) for i, v in enumerate(options))
+    values = tuple(checked(v, annotation, (*at, "choice", i)) for i, v in enumerate(options))
     labels = tuple("x".join(map(str, v)) if isinstance(v, tuple) else v for v in values)
     if len({(type(label), label) for label in labels}) < len(labels):
         raise Misfit((*at, "choice"), f"a value stands twice in {list(labels)}; keep one")
@@ -288,16 +346,16 @@ def _range(data: Mapping[str, Any], opener: str, annotation: Any, at: Location) 
     bounds = _sequence(record[opener], (*at, opener))
     if len(bounds) != 2:
         raise Misfit((*at, opener), f"expected [low, high], got {bounds!r}")
-    low, high = (_value(b, kind, (*at, opener, i)) for i, b in enumerate(bounds))
+    low, high = (checked(b, kind, (*at, opener, i)) for i, b in enumerate(bounds))
     if opener == "float" and "step" not in record:
         raise Misfit(at, "a float range needs a step, so that the space can be counted")
-    step = _value(record.get("step", 1), kind, (*at, "step"))
+    step = checked(record.get("step", 1), kind, (*at, "step"))
     if low > high or step <= 0:
         raise Misfit(
             (*at, opener), f"low <= high and step > 0 must hold, got {low=} {high=} {step=}"
         )
     labels = _grid(low, high, step, at)
-    values = tuple(_value(label, annotation, (*at, opener)) for label in labels)
+    values = tuple(checked(label, annotation, (*at, opener)) for label in labels)
     return Open(Domain(labels, ordered=True), values)
 
 
@@ -311,55 +369,6 @@ def _grid(low: float, high: float, step: float, at: Location) -> tuple[float, ..
     if len(set(labels)) < count:
         raise Misfit(at, f"step {step} is too small to tell numbers near {high} apart; widen it")
     return labels
-
-
-def _value(data: Any, annotation: Any, at: Location) -> Any:
-    adapter = _adapter(annotation)
-    given = tuple(data) if isinstance(data, list) else data
-    try:
-        return adapter.validate_python(given)
-    except ValidationError as error:
-        names = [a for a in _literals(annotation) if isinstance(a, str)]
-        hint = f" ({nearest(data, names)})" if names and isinstance(data, str) else ""
-        raise Misfit(at, f"got {data!r}; {_reason(error)}{hint}") from None
-
-
-def _reason(error: ValidationError) -> str:
-    """A rule's own words where one was broken, else what each kind of value should be."""
-    for detail in error.errors():
-        if detail["type"] == "value_error":
-            return detail["msg"].removeprefix("Value error, ")
-    expected = dict.fromkeys(expectation(detail["msg"]) for detail in error.errors())
-    first, *others = expected
-    return " or ".join([first, *(other.removeprefix("expected ") for other in others)])
-
-
-def _literals(annotation: Any) -> Sequence[Any]:
-    """Every literal inside an annotation such as ``int | Literal["global"]``."""
-    arguments = get_args(annotation)
-    if getattr(annotation, "__origin__", None) is Literal:
-        return arguments
-    return [literal for part in arguments for literal in _literals(part)]
-
-
-_adapters: dict[str, TypeAdapter[Any]] = {}
-
-
-def _adapter(annotation: Any) -> TypeAdapter[Any]:
-    """Validators by annotation: building one costs a thousand times what using one does."""
-    key = repr(annotation)
-    if key not in _adapters:
-        _adapters[key] = TypeAdapter(annotation, config=ConfigDict(strict=True))
-    return _adapters[key]
-
-
-@cache
-def _annotation(model: type[BaseModel], name: str) -> Any:
-    field = model.model_fields[name]
-    annotation: Any = field.annotation
-    for constraint in field.metadata:
-        annotation = Annotated[annotation, constraint]
-    return annotation
 
 
 def _record(
@@ -389,5 +398,5 @@ def _sequence(data: Any, at: Location, least: int = 1) -> Sequence[Any]:
 
 
 def _text(data: Any, at: Location) -> str | None:
-    checked: str | None = _value(data, str | None, at)
-    return checked
+    text: str | None = checked(data, str | None, at)
+    return text

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import product
 from typing import Any
 
 from pydantic import BaseModel
 
 from archsearch.architecture import Architecture, Stage, layer_data
 from archsearch.blocks.layer import Layer
+from archsearch.definitions import Layers, put_in
 from archsearch.grammar import NONE, Alternative, Fixed, Group, Node, Slot, StageNode, Tree
 from archsearch.trial import Choices
 
@@ -35,6 +37,36 @@ def encode(tree: Tree, architecture: Architecture) -> Choices:
     Raises:
         NotAMember: with the furthest place that could be matched and what would fit there.
     """
+    if not tree.defined:
+        return _encode(tree, architecture)
+    for layers, choices in _defined(tree.defined, architecture):
+        try:
+            return choices | _encode(put_in(tree, layers), architecture)
+        except NotAMember:  # noqa: PERF203 (few layers fit a definition)
+            continue
+    _encode(tree, architecture)
+    names = " and ".join(str(slot.name) for slot in tree.defined)
+    raise NotAMember(f"define: {names}: the places that use it do not hold one and the same layer")
+
+
+def _defined(slots: Sequence[Slot], architecture: Architecture) -> Iterator[tuple[Layers, Choices]]:
+    """What can have been chosen at slots that are defined: layers that the architecture has.
+
+    One of the places that use a definition is always there.
+    """
+    blocks = (block for stage in architecture.stages for block in stage.blocks)
+    met = dict.fromkeys([*(stage.downsample for stage in architecture.stages), *blocks])
+    fitting = [
+        [(m, found) for m in met if not isinstance(found := _slot(slot, m, slot.path("")), str)]
+        for slot in slots
+    ]
+    for chosen in product(*fitting):
+        layers = {str(slot.name): layer for slot, (layer, _) in zip(slots, chosen, strict=True)}
+        yield layers, {path: label for _, found in chosen for path, label in found.items()}
+
+
+def _encode(tree: Tree, architecture: Architecture) -> Choices:
+    """Find the choices of a tree, each place on its own."""
     if tree.channels != architecture.channels:
         raise NotAMember(f"input.channels: {architecture.channels}; the space has {tree.channels}")
     choices: Choices = {}
@@ -160,6 +192,7 @@ def _copies(group: Group, copies: Sequence[Layer], path: str) -> Choices | str:
 
 
 def _slot(slot: Slot, layer: BaseModel | None, path: str) -> Choices | str:
+    """The choices under which a slot holds a layer, or why it cannot."""
     model = None if layer is None else type(layer)
     same = [alternative for alternative in slot.alternatives if alternative.model is model]
     if not same:

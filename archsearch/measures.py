@@ -37,13 +37,30 @@ LATENCY = "latency_ms"
 _SCORED = tuple(
     Measure(proxy.name, "score", proxy.direction, "score", "training-free proxy")
     for proxy in PROXIES.values()
+    if proxy.name not in {measure.name for measure in _COUNTED}
 )
 _TRAINED = (
     Measure("val_accuracy", "fraction", "maximize", "train", "validation accuracy, short training"),
     Measure("train_s", "s", "minimize", "train", "seconds of training, all repetitions"),
 )
 
+ACCURACY = "val_accuracy"
+"""Known only after the last epoch: what a trial has at a rung is called otherwise."""
+
 MEASURES: dict[str, Measure] = {m.name: m for m in (*_COUNTED, *_TIMED, *_SCORED, *_TRAINED)}
+
+
+def accuracy_at(epochs: float) -> str:
+    """Name of the accuracy at a rung, such as ``val_accuracy@3``."""
+    return f"{ACCURACY}@{epochs:g}"
+
+
+def epochs_reached(measures: Mapping[str, Measured], whole: float) -> float:
+    """The fidelity of a trial: epochs after which it was last judged, ``whole`` if it ended."""
+    if ACCURACY in measures:
+        return whole
+    names = [name.partition("@") for name in measures]
+    return max((float(at) for name, _, at in names if name == ACCURACY and at), default=0.0)
 
 
 def latency_measured(latency: Latency, stage: Stage, seconds: float = 0.0) -> Measured:

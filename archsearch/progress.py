@@ -138,7 +138,7 @@ def drawing(now: Summary, times: str) -> RenderableType:
     for label, text in (
         ("now", Text(now.activity)),
         ("screened", Text(f"{now.screened:,}, rejected {by_reason(now.rejected)}")),
-        ("trials", Text(f"{now.complete} complete, {now.stopped} stopped, {now.waiting} waiting")),
+        ("trials", Text(f"{now.complete} complete, {now.stops}, {now.waiting} waiting")),
         ("failed", Text(by_reason(now.failed), style="red" if failed else "")),
         ("best", Text(str(now.best or "no complete trial yet"), style="green" if now.best else "")),
         ("front", Text(f"{now.front} trials")),

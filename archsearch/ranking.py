@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from archsearch.measures import MEASURES
+from archsearch.measures import ACCURACY, MEASURES, accuracy_at, epochs_reached
 from archsearch.pareto import crowding, fronts
+from archsearch.proxies.ensembles import mean_rank
 from archsearch.study import Study
 from archsearch.trial import Trial
 
@@ -17,27 +18,31 @@ Floats = NDArray[np.float64]
 
 
 def scores(study: Study, trials: Sequence[Trial]) -> dict[int, float]:
-    """Mean rank over the study's proxies, as a share (1 is best), of every scored trial.
+    """Where every scored trial stands by the study's proxies, as a share (1 is best).
 
-    Ranks and not values, because proxies have no common scale.
+    This is the mean of its ranks, or its rank by the study's ensemble: whose sums of logarithms
+    are no shares, and an estimate is taken at a share.
     """
     stage = study.settings.cascade.score
-    scored = [t for t in trials if stage and all(name in t.measures for name in stage.proxies)]
+    scored = [t for t in trials if stage and all(name in t.measures for name in stage.names)]
     if stage is None or not scored:
         return {}
-    ranks = [
-        _ranks([t.measures[name].value for t in scored], MEASURES[name].direction)
-        for name in stage.proxies
-    ]
-    return dict(zip((t.number for t in scored), np.mean(ranks, axis=0), strict=True))
+    values = {name: [t.measures[name].value for t in scored] for name in stage.names}
+    combined = stage.combination.of(values)
+    if stage.ensemble:
+        combined = mean_rank(rankdata(combined)[None])
+    return dict(zip((t.number for t in scored), combined.tolist(), strict=True))
 
 
-def promoted(study: Study, generation: Sequence[Trial]) -> set[int]:
+def promoted(
+    study: Study, generation: Sequence[Trial], predicted: Mapping[int, float] | None = None
+) -> set[int]:
     """Numbers of the trials of a generation that go on to training.
 
     Published nets always do: they are the reference points of the front. Of the others the best
     ``promote`` share, at least one, by non-dominated rank over (score, counted objectives) and then
-    by crowding distance, so that the trained ones spread over the range of costs.
+    by crowding distance, so that the trained ones spread over the range of costs. Where accuracy is
+    ``predicted``, it stands for the score.
     """
     train = study.settings.cascade.train
     # A trial that failed in training was alive here: a resumed run must choose as before.
@@ -48,7 +53,7 @@ def promoted(study: Study, generation: Sequence[Trial]) -> set[int]:
         return given
     if train.promote == 1:
         return {t.number for t in alive}
-    score = scores(study, alive)
+    score = predicted or scores(study, alive)
     points = [[score[t.number], *_counted(study, t)] for t in others]
     order = best_first(np.array(points), [True, *_counted_directions(study)])
     keep = max(1, round(train.promote * len(others)))
@@ -75,11 +80,13 @@ def told(study: Study, trials: Sequence[Trial]) -> dict[int, tuple[float, ...]]:
 
     A measured objective is told as measured. A trial that was not trained gets an estimate of
     each trained objective: the trained trials' value at the quantile of its proxy score, which
-    keeps the proxies' order and the training's scale. Estimates never enter a front.
+    keeps the proxies' order and the training's scale. One that was stopped at a rung gets the
+    accuracy at the quantile of its own there among the trials that ended, and the seconds that the
+    rest would have taken at its pace. Estimates never enter a front.
     """
     score = scores(study, trials)
     names = [objective.measure for objective in study.settings.objectives]
-    estimates = {name: _estimates(name, trials, score) for name in names}
+    estimates = {name: _estimates(study, name, trials, score) for name in names}
     values = {
         t.number: tuple(
             t.measures[n].value if n in t.measures else estimates[n].get(t.number, np.nan)
@@ -91,22 +98,47 @@ def told(study: Study, trials: Sequence[Trial]) -> dict[int, tuple[float, ...]]:
     return {number: point for number, point in values.items() if np.isfinite(point).all()}
 
 
-def _estimates(name: str, trials: Sequence[Trial], score: Mapping[int, float]) -> dict[int, float]:
-    known = np.array([t.measures[name].value for t in trials if name in t.measures])
-    missing = [t.number for t in trials if name not in t.measures and t.number in score]
-    if not known.size or not missing:
-        return {}
+def _estimates(
+    study: Study, name: str, trials: Sequence[Trial], score: Mapping[int, float]
+) -> dict[int, float]:
+    begun = _at_rungs(study, name, trials)
+    known = [t.measures[name].value for t in trials if name in t.measures]
+    # What was stopped at a rung counts, or else the proxies' best would be told the best of all.
+    known += begun.values()
+    missing = [
+        t.number
+        for t in trials
+        if name not in t.measures and t.number in score and t.number not in begun
+    ]
+    if not known or not missing:
+        return begun
     quantiles = [score[number] for number in missing]
     if MEASURES[name].direction == "minimize":
         quantiles = [1 - quantile for quantile in quantiles]
-    return dict(zip(missing, np.quantile(known, quantiles).tolist(), strict=True))
+    return begun | dict(zip(missing, np.quantile(known, quantiles).tolist(), strict=True))
 
 
-def _ranks(values: Sequence[float], direction: str) -> Floats:
-    """Average ranks scaled to 0..1, 1 for the best."""
-    signed = np.array(values) * (1 if direction == "maximize" else -1)
-    ranks: Floats = (rankdata(signed) - 0.5) / len(values)
-    return ranks
+def _at_rungs(study: Study, name: str, trials: Sequence[Trial]) -> dict[int, float]:
+    """Estimates of a trained measure for the trials that were stopped at a rung."""
+    if MEASURES[name].stage != "train":
+        return {}
+    whole = study.settings.training.epochs
+    ended = [t for t in trials if t.state == "complete" and ACCURACY in t.measures]
+    found = {}
+    for trial in trials:
+        reached = epochs_reached(trial.measures, whole)
+        if trial.state == "failed" or not 0 < reached < whole:
+            continue
+        if name != ACCURACY:
+            spent = sum(m.seconds for m in trial.measures.values() if m.stage == "train")
+            found[trial.number] = spent * whole / reached
+        elif ended:
+            at = accuracy_at(reached)
+            there = np.array([t.measures[at].value for t in ended])
+            own = trial.measures[at].value
+            share = float(np.mean(there < own) + np.mean(there == own) / 2)
+            found[trial.number] = float(np.quantile([t.measures[name].value for t in ended], share))
+    return found
 
 
 def _counted(study: Study, trial: Trial) -> list[float]:

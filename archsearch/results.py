@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from html import escape
@@ -16,6 +16,7 @@ import pandas as pd
 
 from archsearch import published
 from archsearch.architecture import Architecture
+from archsearch.audits import standing
 from archsearch.cost import count
 from archsearch.devices import Device
 from archsearch.devices.reading import Latency
@@ -23,7 +24,8 @@ from archsearch.devices.readings import Remembering
 from archsearch.devices.source import label, one_source
 from archsearch.documents import Document
 from archsearch.errors import InputError, nearest
-from archsearch.measures import LATENCY, MEASURES, Direction, latency_measured
+from archsearch.measures import LATENCY, MEASURES, Direction, epochs_reached, latency_measured
+from archsearch.predicting import said
 from archsearch.runs import DATABASE
 from archsearch.space import NotAMember, architecture_of
 from archsearch.store import Store, trials_frame
@@ -60,6 +62,7 @@ def open_run(path: str | Path) -> RunResults:
             counts=sum((Counter(g.counts) for g in store.generations()), Counter()),
             elapsed_s=store.active_seconds(),
             changed=_last_change(database),
+            decisions=store.decisions(),
         )
     finally:
         store.close()
@@ -77,6 +80,7 @@ class RunResults:
         counts: what its screens counted: ``asked``, and refusals by reason.
         elapsed_s: active seconds over all its starts.
         changed: when something was last stored, in local time.
+        decisions: by generation, whether the predictor chose what to train, and why.
     """
 
     folder: Path
@@ -86,11 +90,14 @@ class RunResults:
     counts: Mapping[str, int]
     elapsed_s: float
     changed: datetime
+    decisions: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """One row a trial."""
-        return trials_frame(self.records)
+        """One row a trial, with its fidelity: the ``epochs`` after which it was last judged."""
+        whole = self.study.settings.training.epochs
+        reached = [epochs_reached(trial.measures, whole) for trial in self.records]
+        return trials_frame(self.records).assign(epochs=reached)
 
     def pareto(self, objectives: Sequence[str] | None = None) -> pd.DataFrame:
         """The non-dominated complete trials, best in the first objective first.
@@ -216,6 +223,21 @@ class RunResults:
     def summary(self) -> Summary:
         """Done, rejected by reason, failed, stopped, waiting, best, elapsed."""
         return summarize(self.study, self.records, self.counts, self.elapsed_s)
+
+    def trust(self) -> dict[str, str]:
+        """What stands behind the accuracies, and behind the choice of what was trained.
+
+        Returns:
+            Labels with their texts: which audit judges the accuracy axis, where the study trains,
+            and whether a predictor chose, where it was allowed to.
+        """
+        found = {}
+        if self.study.settings.cascade.train is not None:
+            images = str(self.environment.get("images"))
+            found["accuracy axis"] = standing(self.study, images, self.folder.resolve().parent)
+        if self.decisions:
+            found["predictor"] = said(self.decisions)
+        return found
 
     def __repr__(self) -> str:
         now = self.summary()

@@ -56,6 +56,7 @@ def _file(title: str, *, opens: bool) -> Schema:
         "name": {"type": ["string", "null"]},
         "notes": {"description": "Anything; not read."},
         "input": {**_record(entry), "description": "Channels and size of the images."},
+        "define": _definitions(opens),
         "stem": _slot("stem", opens, {"width": width}),
         "stages": stages,
         "head": _head(opens),
@@ -66,6 +67,13 @@ def _file(title: str, *, opens: bool) -> Schema:
         **_record(properties, required=("schema", "stem", "stages")),
         "$defs": layers,
     }
+
+
+def _definitions(opens: bool) -> Schema:
+    """Layers by the name under which places use them."""
+    layers = [part for t in ("block", "downsample") for part in (_names(t), _slot(t, opens, {}))]
+    said = "Layers that are chosen once for all places that use them by name."
+    return {"type": "object", "additionalProperties": {"anyOf": layers}, "description": said}
 
 
 def _head(opens: bool) -> Schema:
@@ -80,8 +88,17 @@ def _stage(opens: bool) -> Schema:
         "default": False,
         "description": "Whether each copy of a repeated block has choices of its own.",
     }
-    block = {"anyOf": [_names("block"), _slot("block", opens, {"repeat": repeat, "vary": vary})]}
-    down = {"anyOf": [_names("downsample"), _slot("downsample", opens, {})]}
+    use = {"type": "string", "description": "Name of a layer under define."}
+    used = {"repeat": repeat, "use": use}
+    layer = _slot("block", opens, {"repeat": repeat, "vary": vary})
+    block = {"anyOf": [_names("block"), layer, _record(used, ("use",))]}
+    down = {
+        "anyOf": [
+            _names("downsample"),
+            _slot("downsample", opens, {}),
+            _record({"use": use}, ("use",)),
+        ]
+    }
     stage = {
         "repeat": {**repeat, "description": "Copies of the stage; 0 leaves it out."},
         "width": {**_opened(_plain(Width), opens), "description": "Channels."},

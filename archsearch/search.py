@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
 from archsearch.devices.source import Source
 from archsearch.evaluate import Job, Outcome, Package
 from archsearch.feasible import FeasibleSpace
-from archsearch.measures import LATENCY, latency_in
+from archsearch.measures import ACCURACY, LATENCY, epochs_reached, latency_in
+from archsearch.pauses import Pauses
+from archsearch.predicting import decided
 from archsearch.ranking import promoted, told
+from archsearch.rungs import Leg, due
 from archsearch.samplers.sampler import Past
 from archsearch.screen import Candidate, Screen, StartList, start_candidates
 from archsearch.seeds import derive
@@ -57,6 +60,8 @@ class Run:
         self._began = time.monotonic()
         self._before_s = store.active_seconds()
         self._packages: Iterator[Package] = iter(())
+        self._entered: set[int] = set()
+        self._pauses = Pauses(study.identity)
         self._in_flight: set[tuple[int, Stage]] = set()
         self._stage: Stage | None = None
         self._source: Source | None = None
@@ -91,7 +96,7 @@ class Run:
         if self.out_of_time:
             return None
         while True:
-            package = next(self._packages, None)
+            package = self._next_leg() if self._stage == "train" else next(self._packages, None)
             if package is not None:
                 self._in_flight |= {(job.number, package.stage) for job in package.jobs}
                 return package
@@ -138,8 +143,33 @@ class Run:
             self._settle(generation)
             return True
         self._stage = behind[0]
-        self._packages = iter(self._pack(self._stage, generation))
+        if self._stage == "train":
+            self._entered = promoted(self.study, generation, self._predicted(generation))
+        else:
+            self._packages = iter(self._pack(self._stage, generation))
         return True
+
+    def _predicted(self, generation: Sequence[Trial]) -> Mapping[int, float] | None:
+        """Accuracies that choose instead of the score, where that is better; noted either way."""
+        number = generation[0].generation
+        past = [trial for trial in self.trials.values() if trial.generation < number]
+        decision = decided(self.study, past, generation)
+        if decision is None:
+            return None
+        self.store.decide(number, decision.to_data())
+        return decision.accuracy
+
+    def _next_leg(self) -> Package | None:
+        """The next piece of training, if one can begin now."""
+        generation = self._current()
+        number = generation[0].generation
+        legs = due(
+            self.study,
+            [t for t in generation if t.number in self._entered],
+            [t for t in self.trials.values() if t.generation < number],
+            {trial for trial, _ in self._in_flight},
+        )
+        return Package("train", (_training(legs[0]),)) if legs else None
 
     def _current(self) -> list[Trial]:
         """The trials of the last generation, or none if it is settled."""
@@ -151,12 +181,9 @@ class Run:
     def _pack(self, stage: Stage, generation: Sequence[Trial]) -> list[Package]:
         """Split what a stage still has to do into packages.
 
-        Scores are cheap: a few packages a worker. A training is a package of its own.
+        Scores are cheap: a few packages a worker.
         """
         todo = [t for t in generation if t.state == "waiting" and not _done(t, stage)]
-        if stage == "train":
-            chosen = promoted(self.study, generation)
-            todo = [t for t in todo if t.number in chosen]
         jobs = [Job(t.number, t.architecture, t.seed) for t in todo]
         size = ceil(len(jobs) / (2 * self.study.settings.engine.workers)) if stage == "score" else 1
         return [
@@ -174,6 +201,7 @@ class Run:
         self.store.settle(generation[0].generation, ends)
         self._settled.add(generation[0].generation)
         self._stage = None
+        self._pauses.drop({trial.number for trial in generation})
 
     def _propose(self) -> bool:
         """Propose and store the next generation; False if the budget or the space is used up."""
@@ -281,7 +309,22 @@ class Run:
     def _state_after(self, outcome: Outcome) -> State:
         if outcome.error is not None:
             return "stopped" if latency_in({m.name: m for m in outcome.measures}) else "failed"
+        if outcome.stage == "train" and ACCURACY not in {m.name for m in outcome.measures}:
+            return "waiting"  # at a rung
         return "complete" if outcome.stage == self.study.stages[-1] else "waiting"
+
+
+def _training(leg: Leg) -> Job:
+    trial = leg.trial
+    spent_s = sum(m.seconds for m in trial.measures.values() if m.stage == "train")
+    return Job(
+        trial.number,
+        trial.architecture,
+        trial.seed,
+        until=leg.until,
+        reached=epochs_reached(trial.measures, 0.0),
+        spent_s=spent_s,
+    )
 
 
 def _done(trial: Trial, stage: Stage) -> bool:

@@ -10,6 +10,8 @@ from archsearch import published
 from archsearch.datasets import DatasetConfig
 from archsearch.errors import nearest
 from archsearch.measures import MEASURES, Direction
+from archsearch.proxies import PROXIES
+from archsearch.proxies.ensembles import ENSEMBLES, Ensemble
 from archsearch.training import Recipe
 
 
@@ -42,6 +44,7 @@ class Objective(_Record):
 
 
 Bound = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Epochs = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Limit(_Record):
@@ -98,25 +101,86 @@ class Start(_Record):
 
 
 class Score(_Record):
-    """Stage of training-free proxies on ``images`` training images."""
+    """Stage of training-free proxies: ``proxies`` by their mean rank, or a named ``ensemble``.
 
-    proxies: tuple[str, ...] = Field(strict=False, min_length=1)
+    Each net is scored with ``inits`` initialisations on each of ``batches`` batches of ``images``
+    training images, and has the mean. A proxy that is a counted measure is not computed again.
+    """
+
+    proxies: tuple[str, ...] | None = Field(default=None, strict=False, min_length=1)
+    ensemble: str | None = None
     images: int = Field(default=32, ge=2)
+    inits: int = Field(default=1, ge=1)
+    batches: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _one(self) -> Score:
+        if (self.proxies is None) == (self.ensemble is None):
+            raise ValueError("score takes proxies: [NAME, ...] or ensemble: NAME, one of the two")
+        return self
 
     @field_validator("proxies")
     @classmethod
-    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        scored = [m.name for m in MEASURES.values() if m.stage == "score"]
-        for name in names:
-            if name not in scored:
-                raise ValueError(f"unknown proxy {name!r}; {nearest(name, scored)}")
-        return _each_once(names)
+    def _known(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for name in names or ():
+            if name not in PROXIES:
+                raise ValueError(f"unknown proxy {name!r}; {nearest(name, PROXIES)}")
+        return None if names is None else _each_once(names)
+
+    @field_validator("ensemble")
+    @classmethod
+    def _known_ensemble(cls, name: str | None) -> str | None:
+        if name is not None and name not in ENSEMBLES:
+            raise ValueError(f"unknown ensemble {name!r}; {nearest(name, ENSEMBLES)}")
+        return name
+
+    @property
+    def combination(self) -> Ensemble:
+        """The proxies, and how their ranks are combined."""
+        return ENSEMBLES[self.ensemble] if self.ensemble else Ensemble(self.proxies or ())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All its proxies."""
+        return self.combination.proxies
+
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """Those that are not known before, as counted measures are."""
+        return tuple(name for name in self.names if MEASURES[name].stage == "score")
 
 
 class Train(_Record):
-    """Stage of short training, for the best ``promote`` share of each generation."""
+    """Stage of short training, for the best ``promote`` share of each generation.
+
+    ``rungs`` are epochs at which the trials in training are compared and the best ``keep`` share
+    goes on: ``asynchronous``, as soon as a trial is among the best of those that came so far.
+    ``extrapolate`` stops those as well that cannot reach the front by their learning curve.
+    ``predictor`` lets predicted accuracy choose instead of the score, from when on it is better on
+    the run's own nets.
+    """
 
     promote: float = Field(default=1.0, gt=0, le=1)
+    rungs: tuple[Epochs, ...] = Field(default=(), strict=False)
+    keep: float = Field(default=0.5, gt=0, lt=1)
+    asynchronous: bool = False
+    extrapolate: bool = False
+    predictor: bool = False
+
+    @field_validator("rungs")
+    @classmethod
+    def _rising(cls, rungs: tuple[float, ...]) -> tuple[float, ...]:
+        named = [float(f"{epochs:g}") for epochs in rungs]
+        if named != sorted(set(named)):
+            raise ValueError(f"rungs must rise, got {', '.join(f'{e:g}' for e in rungs)}")
+        return rungs
+
+    @model_validator(mode="after")
+    def _compared(self) -> Train:
+        idle = sorted({"keep", "asynchronous", "extrapolate"} & self.model_fields_set)
+        if idle and not self.rungs:
+            raise ValueError(f"{idle[0]} says what happens at rungs; add rungs: [1, 3] or drop it")
+        return self
 
 
 class Cascade(_Record):

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from archsearch.architecture import block_problem
 from archsearch.blocks.head import Head
 from archsearch.blocks.layer import Layer, Site
+from archsearch.definitions import plain_trees
 from archsearch.grammar import Alternative, Group, Slot, StageNode, Tree, values_of
 
 Rule = Callable[[Layer, Site], str | None]
@@ -23,6 +24,11 @@ Rule = Callable[[Layer, Site], str | None]
 
 def count_members(tree: Tree) -> int:
     """Count the valid points of ``tree``."""
+    return sum(alike * _count_plain(plain) for plain, alike in plain_trees(tree))
+
+
+def _count_plain(tree: Tree) -> int:
+    """Count the valid points of a space whose places are chosen freely."""
     nulls = None in values_of(tree.stem_width)
 
     @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +215,10 @@ def _written(repeats: list[Node], number: str | int) -> int:
 
 def resolve(tree: Tree, pick: Pick) -> Architecture:
     """Close every open leaf of ``tree`` by ``pick``. The result may still break a layer's rule."""
+    if tree.defined:
+        pick = cache(pick)  # a defined layer is chosen once, for all the places that use it
+    for slot in tree.defined:
+        _layer(slot, "", pick)
     resolution = _close(tree.resolution, "input.resolution", pick)
     stem = _layer(tree.stem, "stem", pick)
     stem_width = _close(tree.stem_width, "stem.width", pick)
@@ -251,7 +255,7 @@ def _blocks(group: Group, path: str, pick: Pick) -> tuple[Layer, ...]:
 
 def _layer(slot: Slot, path: str, pick: Pick) -> Any:
     """The layer or head that stands in a slot; None where a downsampling layer is left out."""
-    alternative = slot.alternatives[0]
+    alternative, path = slot.alternatives[0], slot.path(path)
     if len(slot.alternatives) > 1:
         label = pick(f"{path}.layer", slot.domain)
         alternative = slot.alternatives[slot.domain.labels.index(label)]

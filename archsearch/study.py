@@ -18,7 +18,7 @@ from archsearch.devices.boards.settings import is_device_file
 from archsearch.documents import Document, Location, Misfit, dump, parse, read
 from archsearch.errors import InputError, nearest
 from archsearch.grammar import parse_tree
-from archsearch.measures import LATENCY, MEASURES, Direction
+from archsearch.measures import ACCURACY, LATENCY, MEASURES, Direction
 from archsearch.records import check
 from archsearch.samplers import SAMPLERS, check_options, make_sampler
 from archsearch.samplers.sampler import Sampler
@@ -55,7 +55,8 @@ class Study:
         """The stages behind the screen, in order."""
         has: dict[Stage, bool] = {
             "latency": self.device is not None and self.device.how != "predicted",
-            "score": self.settings.cascade.score is not None,
+            "score": self.settings.cascade.score is not None
+            and bool(self.settings.cascade.score.computed),
             "train": self.settings.cascade.train is not None,
         }
         return tuple(stage for stage, there in has.items() if there)
@@ -194,8 +195,30 @@ def _consistent(settings: Settings) -> None:
         raise Misfit(("sampler",), f"got {given}; {nearest(given, SAMPLERS)}")
     ((sampler, options),) = settings.sampler.items()
     check_options(sampler, options, ("sampler", sampler))
-    if settings.cascade.score is None and settings.cascade.train is None:
-        raise Misfit(("cascade",), "the cascade is empty; add score, train or both")
+    score = settings.cascade.score
+    if settings.cascade.train is None and (score is None or not score.computed):
+        known = "" if score is None else f" but for what is counted ({', '.join(score.names)})"
+        raise Misfit(("cascade",), f"the cascade is empty{known}; add score, train or both")
+    _rungs(settings)
+
+
+def _rungs(settings: Settings) -> None:
+    """Rungs lie within the recipe's epochs; a curve is extrapolated towards an objective."""
+    train = settings.cascade.train
+    if train is None or not train.rungs:
+        return
+    epochs = settings.training.epochs
+    if train.rungs[-1] >= epochs:
+        raise Misfit(
+            ("cascade", "train", "rungs"),
+            f"a rung at {train.rungs[-1]:g} epochs lies not before the end of a training of "
+            f"{epochs:g}; lower it, or raise training.epochs",
+        )
+    if train.extrapolate and ACCURACY not in {o.measure for o in settings.objectives}:
+        raise Misfit(
+            ("cascade", "train", "extrapolate"),
+            f"extrapolates {ACCURACY}, which is no objective; add it or drop extrapolate",
+        )
 
 
 def _objectives(settings: Settings) -> None:
@@ -220,7 +243,7 @@ def _reachable(settings: Settings, name: str, place: Location) -> None:
     score = settings.cascade.score
     if stage == "train" and settings.cascade.train is None:
         raise Misfit(place, f"{name} needs training; add cascade.train or drop the objective")
-    if stage == "score" and (score is None or name not in score.proxies):
+    if stage == "score" and (score is None or name not in score.names):
         raise Misfit(place, f"{name} needs the score stage; add it to cascade.score.proxies")
     if stage == "latency" and settings.device is None:
         raise Misfit(place, f"{name} needs a device; add device: raspberry_pi_4, or another one")

@@ -13,6 +13,8 @@ from typing import Any
 from archsearch import published
 from archsearch.datasets import SOURCES
 from archsearch.measures import LATENCY, MEASURES
+from archsearch.proxies import PROXIES
+from archsearch.proxies.ensembles import ENSEMBLES
 from archsearch.samplers import SAMPLERS
 from archsearch.schema import space_schema
 from archsearch.settings import Settings
@@ -44,15 +46,14 @@ def study_schema() -> Schema:
 
 def _complete(parts: Schema, leaves: Schema) -> None:
     """Names where the records only say that there is text, and the short forms."""
-    by_stage = {stage: _measures(stage) for stage in ("screen", "score")}
     objective = parts["Objective"]["properties"]
     for way in ("maximize", "minimize"):
         objective[way] = _names(MEASURES)
     parts["Objective"]["oneOf"] = [{"required": [way]} for way in objective]
-    parts["Score"]["properties"]["proxies"]["items"] = _names(by_stage["score"])
+    _complete_score(parts["Score"])
     parts["Start"]["properties"]["nets"]["items"] = _names(published.names())
     parts["DatasetConfig"]["properties"]["name"] = _names(SOURCES)
-    leaves["constraints"]["propertyNames"] = _names([*by_stage["screen"], LATENCY])
+    leaves["constraints"]["propertyNames"] = _names([*_counted(), LATENCY])
     leaves["device"]["description"] = (
         "A shipped profile's name (predicted), predicted:NAME, emulated:NAME, host, or the path of "
         "a device file."
@@ -70,8 +71,19 @@ def _sampler() -> Schema:
     }
 
 
-def _measures(stage: str) -> list[str]:
-    return [measure.name for measure in MEASURES.values() if measure.stage == stage]
+def _complete_score(score: Schema) -> None:
+    """Names of proxies or of an ensemble, one of the two."""
+    score["properties"]["proxies"] |= {"anyOf": [_list_of(PROXIES), {"type": "null"}]}
+    score["properties"]["ensemble"] |= {"anyOf": [_names(ENSEMBLES), {"type": "null"}]}
+    score["oneOf"] = [{"required": [way]} for way in ("proxies", "ensemble")]
+
+
+def _counted() -> list[str]:
+    return [measure.name for measure in MEASURES.values() if measure.stage == "screen"]
+
+
+def _list_of(known: Iterable[str]) -> Schema:
+    return {"type": "array", "items": _names(known), "minItems": 1}
 
 
 def _names(known: Iterable[str]) -> Schema:

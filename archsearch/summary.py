@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from archsearch.measures import MEASURES
+from archsearch.measures import MEASURES, epochs_reached
 from archsearch.notation import duration, quantity
 from archsearch.pareto import non_dominated
 from archsearch.spread import spread
@@ -46,7 +46,8 @@ class Summary:
 
     ``screened`` candidates were looked at; those that were neither rejected nor left out of the
     start became trials. ``stage`` is what the waiting trials wait for, None if none waits.
-    ``scored`` and ``trained`` trials got through those stages. ``front`` is the number of
+    ``scored`` and ``trained`` trials got through those stages. ``stopped_at`` are the stopped
+    trials that had been trained, by the epochs that they reached. ``front`` is the number of
     non-dominated complete trials in the study's objectives.
     """
 
@@ -66,6 +67,7 @@ class Summary:
     best: Best | None
     front: int
     elapsed_s: float
+    stopped_at: Mapping[float, int]
 
     @property
     def done(self) -> int:
@@ -81,6 +83,15 @@ class Summary:
         return "out of time" if minutes and self.elapsed_s >= 60 * minutes else "unfinished"
 
     @property
+    def stops(self) -> str:
+        """How many were stopped, such as ``9 stopped (3 after 1 epoch, 1 after 3 epochs)``."""
+        places = [
+            f"{count} after {epochs:g} {'epoch' if epochs == 1 else 'epochs'}"
+            for epochs, count in sorted(self.stopped_at.items())
+        ]
+        return f"{self.stopped} stopped" + (f" ({', '.join(places)})" if places else "")
+
+    @property
     def activity(self) -> str:
         """What the run is at or was at when it ended, such as ``generation 3, training``."""
         if self.state == "finished":
@@ -93,7 +104,7 @@ class Summary:
             "run": self.name,
             "state": f"{self.state} ({self.activity})" if self.waiting else self.state,
             "trials": f"{self.done} of {self.budget_trials} done: {self.complete} complete, "
-            f"{self.stopped} stopped, {sum(self.failed.values())} failed; {self.waiting} waiting",
+            f"{self.stops}, {sum(self.failed.values())} failed; {self.waiting} waiting",
             "screened": f"{self.screened:,}; rejected {by_reason(self.rejected)}",
             "failed": by_reason(self.failed),
             "best": str(self.best or "no complete trial yet"),
@@ -129,6 +140,7 @@ def summarize(
         best=_best(study, trials),
         front=_front_size(study, trials),
         elapsed_s=elapsed_s,
+        stopped_at=_stopped_at(study, trials),
     )
 
 
@@ -156,7 +168,14 @@ def _stage(study: Study, trials: list[Trial]) -> Stage | None:
         for trial in trials
         if trial.state == "waiting"
     ]
-    return stages[min(reached)] if reached and min(reached) < len(stages) else None
+    # What waits behind the last stage is at a rung of it.
+    return stages[min([*reached, len(stages) - 1])] if reached else None
+
+
+def _stopped_at(study: Study, trials: list[Trial]) -> Counter[float]:
+    whole = study.settings.training.epochs
+    reached = [epochs_reached(t.measures, whole) for t in trials if t.state == "stopped"]
+    return Counter(epochs for epochs in reached if epochs)
 
 
 def _best(study: Study, trials: list[Trial]) -> Best | None:

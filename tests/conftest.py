@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_runs import folder as folder
 from stand_in_devices import stand_ins as stand_ins
 
 from archsearch.study import Study, load_study

@@ -37,6 +37,7 @@ ELEMENTWISE = {
 # They write something new. Of pooling, the places of the maxima are its own workspace.
 WRITING = {
     aten.addmm,
+    aten.avg_pool2d,
     aten.bmm,
     aten.convolution,
     aten._fft_c2r,

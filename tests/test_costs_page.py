@@ -65,6 +65,12 @@ CASES: dict[str, tuple[Layer, Site, dict[str, Any]]] = {
     "`bottleneck`, other channels or stride 2": (
         BLOCKS["bottleneck"](stride=2), OTHER, {"h": 24, "k": 3}
     ),
+    "`nb201_cell`, a 3x3 and b 1x1 convolutions": (
+        BLOCKS["nb201_cell"](**dict.fromkeys(("edge01", "edge12", "edge03"), "nor_conv_3x3"),
+                             edge02="nor_conv_1x1", edge13="avg_pool_3x3", edge23="none"),
+        SAME, {"a": 3, "b": 1},
+    ),
+    "`nb201_down`": (DOWNSAMPLES["nb201_down"](), OTHER, {}),
 }  # fmt: skip
 
 

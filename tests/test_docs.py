@@ -11,8 +11,10 @@ from archsearch.blocks import BLOCKS, DOWNSAMPLES, STEMS
 from archsearch.blocks.head import Head
 from archsearch.datasets import SOURCES
 from archsearch.measures import MEASURES
+from archsearch.proxies import PROXIES
+from archsearch.proxies.ensembles import ENSEMBLES
 from archsearch.samplers import SAMPLERS
-from archsearch.settings import Settings
+from archsearch.settings import Score, Settings, Train
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -20,8 +22,8 @@ LAYERS = {**STEMS, **DOWNSAMPLES, **BLOCKS}
 
 
 def quoted(page: str) -> set[str]:
-    """Every name that a page shows in backticks."""
-    text = (DOCS / page).read_text(encoding="utf-8")
+    """Every name that a page shows in backticks; blocks of code are left out."""
+    text = re.sub(r"```.*?```", "", (DOCS / page).read_text(encoding="utf-8"), flags=re.DOTALL)
     return {word for code in re.findall(r"`([^`]+)`", text) for word in re.findall(r"\w+", code)}
 
 
@@ -45,8 +47,14 @@ def test_the_head_is_described() -> None:
         (SAMPLERS, "studies.md"),
         (Settings.model_fields, "studies.md"),
         ({o for s in SAMPLERS.values() for o in s.Options.model_fields}, "studies.md"),
+        (set(Score.model_fields), "studies.md"),
+        (set(Train.model_fields), "studies.md"),
+        ({*PROXIES, *ENSEMBLES}, "proxies.md"),
     ],
-    ids=["sources", "measures", "samplers", "study keys", "sampler options"],
+    ids=[
+        *("sources", "measures", "samplers", "study keys", "sampler options"),
+        *("score keys", "training keys", "proxies"),
+    ],
 )
 def test_every_registered_name_is_described(names: set[str], page: str) -> None:
     """Every data source, measure, sampler, option and study key stands in the docs."""

@@ -10,12 +10,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from run_contents import contents
+from small_runs import fake_outcomes
 from stand_in_devices import device, enrol, notes
 
 from archsearch.datasets import Images, load
@@ -255,3 +258,60 @@ def test_a_cluster_without_a_device_is_told(tmp_path: Path) -> None:
     finally:
         ray.shutdown()
         run.store.close()
+
+
+class Sleeping(Workbench):
+    """Notes its trainings; trial 1 is long at its first, until others go on or all wait for it."""
+
+    def __init__(self, study: Study, images: Images, log: Path) -> None:
+        super().__init__(study, images)
+        self.log = log
+
+    def evaluate(self, package: Package) -> list[Outcome]:
+        if package.stage == "train":
+            (job,) = package.jobs
+            self._note("began", job)
+            if job.number == 1 and not job.reached:
+                self._wait()
+            self._note("ended", job)
+        return fake_outcomes(package)
+
+    def _wait(self) -> None:
+        lines: list[str] = []
+        while lines.count("ended") < 7 and not any(until == "3.0" for until in lines):
+            time.sleep(0.2)
+            lines = self.log.read_text().split()
+        time.sleep(2.0)  # time enough to hand out what may be handed out
+
+    def _note(self, event: str, job: Job) -> None:
+        with self.log.open("a") as log:
+            log.write(f"{event} {job.number} {job.until}\n")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("on_ray")
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_on_ray_rungs_wait_only_where_they_are_asked_to(tmp_path: Path, asynchronous: bool) -> None:
+    """Two workers, one long trial: asynchronous, others go on meanwhile, within the share."""
+    from archsearch.engines.ray_tune import work
+
+    train = {"rungs": [1, 3], "asynchronous": asynchronous}
+    sets = [f"cascade.train={json.dumps(train)}", "training.epochs=9.0", "budget.generation=8"]
+    study = load_study(STUDY, [*sets, "engine.name=ray", "engine.workers=2"])
+    images = load(study.settings.data)
+    run = _begin(study, tmp_path / "run", images)
+    log = tmp_path / "log"
+    work(run, images, lambda: None, partial(Sleeping, log=log))
+    run.store.close()
+    names = Counter(name for trial in run.trials.values() for name in trial.measures)
+    counts = [names[name] for name in ("val_accuracy@1", "val_accuracy@3", "val_accuracy")]
+    assert counts == [8, 4, 2]
+    assert Counter(trial.state for trial in run.trials.values()) == {"complete": 2, "stopped": 6}
+    lines = log.read_text().splitlines()
+    meanwhile = lines[: lines.index("ended 1 1.0")]
+    assert any(line.startswith("began") and not line.endswith(" 1.0") for line in meanwhile) == (
+        asynchronous
+    )
+    # Seven others are through the first rung by then at most: three of them may leave it.
+    left = [line for line in meanwhile if line.startswith("began") and line.endswith(" 3.0")]
+    assert len(left) <= 3

@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 import torch
 from stand_in_devices import ENDLESS, Settings, device, latency, milliseconds, notes
-from torch import nn
+from torch import Tensor, nn
 
 from archsearch import evaluate
 from archsearch.datasets import Images, load
 from archsearch.documents import Document
 from archsearch.evaluate import Job, Package, Workbench
 from archsearch.measures import latency_in
+from archsearch.proxies import ProxyScore
+from archsearch.settings import Score
 from archsearch.space import architecture_of
 from archsearch.study import Study
+from archsearch.trial import Measured
 
 BENCH_SEED = 5
 
@@ -78,6 +81,79 @@ def test_scores_are_those_of_the_study(tiny_study: Study, images: Images, job: J
     (outcome,) = Workbench(tiny_study, images).evaluate(Package("score", (job,)))
     assert [m.name for m in outcome.measures] == ["naswot", "synflow"]
     assert all(np.isfinite(m.value) for m in outcome.measures)
+
+
+def with_score(study: Study, **changes: Any) -> Study:
+    score = Score(**{"proxies": ("naswot",), "images": 8, **changes})
+    cascade = study.settings.cascade.model_copy(update={"score": score})
+    return replace(study, settings=study.settings.model_copy(update={"cascade": cascade}))
+
+
+def scored(study: Study, images: Images, job: Job) -> dict[str, Measured]:
+    (outcome,) = Workbench(study, images).evaluate(Package("score", (job,)))
+    assert outcome.error is None
+    return {m.name: m for m in outcome.measures}
+
+
+def test_scores_are_repeated_over_initialisations_and_batches(
+    tiny_study: Study, images: Images, job: Job
+) -> None:
+    """Mean and deviation of all pairs; the first is what a study without repetitions has."""
+    once = scored(with_score(tiny_study), images, job)["naswot"]
+    inits, batches, both = (
+        scored(with_score(tiny_study, **more), images, job)["naswot"]
+        for more in ({"inits": 2}, {"batches": 3}, {"inits": 2, "batches": 3})
+    )
+    assert (once.n, once.sd) == (1, None)
+    assert (inits.n, batches.n, both.n) == (2, 3, 6)
+    assert inits.sd is not None
+    assert inits.sd == pytest.approx(abs(inits.value - once.value) * 2**0.5)
+    assert batches.sd is not None
+    assert batches.sd > 0
+    assert len({once.value, inits.value, batches.value, both.value}) == 4
+
+
+def test_every_pair_has_its_own_net_images_and_seed(
+    tiny_study: Study, images: Images, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Initialisations share the batches; no image is in two of them."""
+    seen: list[tuple[bytes, list[bytes], int]] = []
+
+    def note(net: nn.Module, batch: Tensor, *_: Any, seed: int) -> dict[str, ProxyScore]:
+        weights = b"".join(p.detach().numpy().tobytes() for p in net.parameters())
+        seen.append((weights, [image.numpy().tobytes() for image in batch], seed))
+        return {"naswot": ProxyScore(1.0, 0.5)}
+
+    monkeypatch.setattr(evaluate, "score_all", note)
+    study = with_score(tiny_study, inits=2, batches=3)
+    found = scored(study, images, job)["naswot"]
+    nets, batches, seeds = zip(*seen, strict=True)
+    assert nets[0] == nets[1] == nets[2] != nets[3] == nets[4] == nets[5]
+    assert batches[:3] == batches[3:]
+    assert len({image for batch in batches[:3] for image in batch}) == 24
+    assert len(set(seeds)) == 6
+    assert found.seconds == 3.0
+
+
+def test_counted_measures_are_not_scored_again(tiny_study: Study, images: Images, job: Job) -> None:
+    """The screen has counted them, for the deployment and not for these images."""
+    study = with_score(tiny_study, proxies=("params", "naswot", "macs"))
+    assert list(scored(study, images, job)) == ["naswot"]
+    ensemble = with_score(tiny_study, proxies=None, ensemble="az_nas")
+    assert list(scored(ensemble, images, job)) == [
+        "az_expressivity", "az_progressivity", "az_trainability",
+    ]  # fmt: skip
+
+
+def test_too_few_images_for_the_batches_is_a_reason(
+    tiny_study: Study, images: Images, job: Job
+) -> None:
+    """No batch is silently smaller than it should be."""
+    study = with_score(tiny_study, images=101, batches=2)
+    assert error_of(study, images, job, "score") == (
+        "score: 2 batches of 101 images need 202 training images, but there are 200; lower "
+        "cascade.score.batches or .images"
+    )
 
 
 def test_divergence_is_a_reason(tiny_study: Study, images: Images, job: Job) -> None:

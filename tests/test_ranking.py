@@ -89,6 +89,41 @@ def test_a_score_is_the_mean_of_average_ranks(values: list[tuple[int, int, int]]
         assert found[one.number] == pytest.approx(np.mean(shares))
 
 
+def test_a_baseline_among_the_proxies_counts_large_as_good() -> None:
+    """Parameters and MACs are taken as they were counted; as a score, more of them is better."""
+    study = study_with(0.5, score={"proxies": ["naswot", "macs"]})
+    trials = [scored(0, 1, 0, 3e6), scored(1, 2, 0, 1e6), scored(2, 3, 0, 2e6)]
+    assert scores(study, trials) == pytest.approx({0: 0.5, 1: 1 / 3, 2: 2 / 3})
+
+
+AZ_NAS = {"score": {"ensemble": "az_nas"}}
+
+
+def az(number: int, *values: float) -> Trial:
+    """A trial with the parts of AZ-NAS: expressivity, progressivity, trainability, MACs."""
+    names = ("az_expressivity", "az_progressivity", "az_trainability", "macs")
+    return trial(number, params=1.0, **dict(zip(names, values, strict=True)))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(*[st.integers(0, 4)] * 4), min_size=1, max_size=9))
+def test_an_ensemble_ranks_by_its_own_rule(values: list[tuple[int, int, int, int]]) -> None:
+    """The order is that of the sum of logarithms; the score is the share of those below."""
+    found = scores(study_with(0.5, **AZ_NAS), [az(i, *value) for i, value in enumerate(values)])
+    columns = np.array([rankdata(column) for column in zip(*values, strict=True)])
+    total = np.log(columns / len(values)).sum(axis=0).round(9)
+    shares = (rankdata(total) - 0.5) / len(values)
+    assert [found[i] for i in range(len(values))] == pytest.approx(shares.tolist())
+
+
+def test_an_ensemble_promotes() -> None:
+    """Where one proxy ranks a net last, the others do not bring it up, as in a mean."""
+    trials = [az(0, 4, 4, 4, 1), az(1, 3, 3, 3, 3), az(2, 1, 1, 1, 4), az(3, 2, 2, 2, 2)]
+    score = scores(study_with(0.5, **AZ_NAS), trials)
+    assert max(score, key=lambda number: score[number]) == 1
+    assert score[1] > score[0]
+
+
 def test_only_ranks_matter() -> None:
     """A proxy on another scale, or with another spread, gives the same scores."""
     plain = [scored(i, i, (i * 3) % 5) for i in range(5)]

@@ -2,133 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from small_runs import (
+    Killed,
+    by_number,
+    fake_outcomes,
+    finish,
+    kill_at,
+    new_run,
+    opened,
+    proposals,
+    small_study,
+)
 
-from archsearch.documents import parse
 from archsearch.errors import InputError
-from archsearch.evaluate import Outcome, Package
+from archsearch.evaluate import Package
 from archsearch.samplers import SAMPLERS
 from archsearch.search import Run
-from archsearch.store import Store
-from archsearch.study import Study, study_of
-from archsearch.trial import Measured, Trial
-
-SPACE = """
-  schema: 1
-  stem: {patch: {size: 4}}
-  stages:
-    - width: {choice: [8, 16, 24]}
-      blocks:
-        - repeat: {int: [1, 3]}
-          conv_encoder: {kernel: {choice: [3, 5]}, expand: {choice: [1, 2]}}
-    - width: {choice: [16, 32, 48]}
-      downsample: conv
-      blocks:
-        - repeat: {int: [1, 3]}
-          choice:
-            - gnconv: {order: {int: [1, 3]}}
-            - sdta: {splits: {int: [1, 3]}, heads: {choice: [2, 4]}}
-"""
-
-STUDY = """
-schema: 1
-name: small
-seed: 7
-space: SPACE
-objectives: [{maximize: val_accuracy}, {minimize: macs}]
-constraints: {params: {at_most: 70000}}
-sampler: SAMPLER
-start: {screen: 40, keep: 5}
-cascade: {score: {proxies: [naswot, synflow]}, train: {promote: 0.5}}
-data: {name: digits}
-budget: {trials: 30, generation: 6}
-engine: local
-"""
-
-
-def small_study(sampler: str = "pareto_evolution", **changes: str) -> Study:
-    text = STUDY.replace("SAMPLER", sampler)
-    data = parse(text.replace("SPACE", "{}"), "study").data
-    data["space"] = parse(SPACE, "space").data
-    for path, value in changes.items():
-        place: Any = data
-        *way, last = path.split("__")
-        for key in way:
-            place = place.setdefault(key, {})
-        place[last] = parse(value, path).data
-    return study_of(parse(json.dumps(data), "study.json"), Path())
-
-
-def fake_outcomes(package: Package, fail: Sequence[int] = ()) -> list[Outcome]:
-    """Outcomes that depend on the job alone, in place of real scores and trainings."""
-    return [_outcome(package, job.number, job.seed, job.number in fail) for job in package.jobs]
-
-
-def _outcome(package: Package, number: int, seed: int, fails: bool) -> Outcome:
-    if fails and package.stage == "train":
-        return Outcome(number, "train", error="train: diverged")
-    rng = np.random.default_rng([seed, len(package.stage)])
-    if package.stage == "score":
-        names = ("naswot", "synflow")
-        return Outcome(number, "score", tuple(Measured(n, rng.normal(), "score") for n in names))
-    return Outcome(number, "train", (Measured("val_accuracy", rng.uniform(0.5, 1), "train"),))
-
-
-def finish(run: Run, fail: Sequence[int] = ()) -> Run:
-    while (package := run.next_package()) is not None:
-        run.finish(fake_outcomes(package, fail))
-    return run
-
-
-_OPEN: list[Store] = []
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder for stores, all of which are closed at the end."""
-    yield tmp_path
-    while _OPEN:
-        _OPEN.pop().close()
-
-
-def new_run(study: Study, path: Path) -> Run:
-    path.parent.mkdir(exist_ok=True)
-    _OPEN.append(Store.create(path, study.data, study.identity, {}))
-    return Run(study, _OPEN[-1])
-
-
-def opened(path: Path) -> Store:
-    _OPEN.append(Store.open(path, write=True))
-    return _OPEN[-1]
-
-
-def by_number(run: Run) -> list[Trial]:
-    return sorted(run.trials.values(), key=lambda trial: trial.number)
-
-
-def proposals(trials: Sequence[Trial]) -> list[Any]:
-    return [
-        (
-            t.number,
-            t.generation,
-            t.origin,
-            t.choices,
-            t.architecture_id,
-            t.seed,
-            t.state,
-            t.told,
-            dict(t.note),
-            {n: m.value for n, m in t.measures.items()},
-            t.error,
-        )
-        for t in trials
-    ]
 
 
 def test_every_trial_ends(folder: Path) -> None:
@@ -184,28 +77,6 @@ def test_the_order_of_outcomes_changes_nothing(folder: Path) -> None:
     assert proposals(by_number(one)) == proposals(by_number(many))
 
 
-class Killed(BaseException):
-    """Stands for a kill between two instructions."""
-
-
-def _dying(real: Any, writes: Iterator[int], moment: int, after: bool) -> Any:
-    def write(*args: Any, **kwargs: Any) -> None:
-        left = next(writes) < moment
-        if left or after:
-            real(*args, **kwargs)
-        if not left:
-            raise Killed
-
-    return write
-
-
-def _kill_at(store: Store, moment: int, after: bool) -> None:
-    """Make the store's ``moment``-th write the last, before or after it is committed."""
-    writes = iter(range(moment + 1))
-    for name in ("add_generation", "record", "settle"):
-        setattr(store, name, _dying(getattr(store, name), writes, moment, after))
-
-
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_killed_run_goes_on_as_the_uninterrupted_one(sampler: str, folder: Path) -> None:
     """For every sampler: killed at any write, the resumed run equals the one never killed."""
@@ -214,7 +85,7 @@ def test_a_killed_run_goes_on_as_the_uninterrupted_one(sampler: str, folder: Pat
     for moment in (0, 1, 4, 7, 9, 10, 17, 31, 40):
         path = folder / f"killed-{moment}" / "run.sqlite"
         run = new_run(study, path)
-        _kill_at(run.store, moment, after=moment % 2 == 0)
+        kill_at(run.store, moment, after=moment % 2 == 0)
         with pytest.raises(Killed):
             finish(run)
         run.store.close()
@@ -232,7 +103,7 @@ def test_a_run_killed_again_and_again_ends_the_same(folder: Path) -> None:
     for _ in range(200):
         store = opened(folder / "killed" / "run.sqlite")
         run = Run(study, store)
-        _kill_at(store, 2, after=True)
+        kill_at(store, 2, after=True)
         try:
             finish(run)
             break
@@ -248,7 +119,7 @@ def test_a_failed_training_does_not_change_who_was_promoted(folder: Path) -> Non
         by_number(finish(new_run(study, folder / "a" / "run.sqlite"), fail=range(30)))
     )
     run = new_run(study, folder / "b" / "run.sqlite")
-    _kill_at(run.store, 8, after=True)
+    kill_at(run.store, 8, after=True)
     with pytest.raises(Killed):
         finish(run, fail=range(30))
     run.store.close()

@@ -147,6 +147,14 @@ WRONG = [
      "'naswot'?"),
     ("[naswot]", "[naswot, naswot]", "14: cascade.score.proxies: naswot stands here twice"),
     ("[naswot]", "naswot", "14: cascade.score.proxies: got 'naswot'; expected a list"),
+    ("proxies: [naswot]", "ensemble: az_nsa", "14: cascade.score.ensemble: unknown ensemble "
+     "'az_nsa'; did you mean 'az_nas'?"),
+    ("proxies: [naswot]", "ensemble: az_nas, proxies: [naswot]", "14: cascade.score: score takes "
+     "proxies: [NAME, ...] or ensemble: NAME, one of the two"),
+    ("proxies: [naswot]", "images: 8", "14: cascade.score: score takes proxies: [NAME, ...] or "
+     "ensemble: NAME, one of the two"),
+    ("proxies: [naswot]", "proxies: [naswot], inits: 0", "14: cascade.score.inits: got 0; expected "
+     "greater than or equal to 1"),
     ("promote: 0.5", "promote: 1.5", "16: cascade.train.promote: got 1.5; expected less than or "
      "equal to 1"),
     ("promote: 0.5", "promote: 0", "16: cascade.train.promote: got 0; expected greater than 0"),
@@ -379,6 +387,8 @@ def made(**cascade: Any) -> Study:
         ({"score": {"proxies": ["naswot"]}}, ("score",)),
         ({"train": {}}, ("train",)),
         ({"train": {"promote": 0.5}, "score": {"proxies": ["naswot"]}}, ("score", "train")),
+        ({"train": {"promote": 0.5}, "score": {"ensemble": "az_nas"}}, ("score", "train")),
+        ({"train": {"promote": 0.5}, "score": {"proxies": ["params", "macs"]}}, ("train",)),
     ],
 )
 def test_stages_come_in_the_order_of_their_cost(
@@ -394,6 +404,27 @@ def test_a_cascade_without_a_stage_is_refused() -> None:
         InputError, match="made: cascade: the cascade is empty; add score, train or both"
     ):
         made()
+    with pytest.raises(InputError, match=r"empty but for what is counted \(params\); add score"):
+        made(score={"proxies": ["params"]})
+
+
+def test_an_objective_may_be_a_part_of_an_ensemble() -> None:
+    """It is measured, as if it had been named."""
+    study = made(score={"ensemble": "az_nas", "inits": 2, "batches": 3})
+    assert study.settings.cascade.score is not None
+    assert study.settings.cascade.score.computed == (
+        "az_expressivity", "az_progressivity", "az_trainability",
+    )  # fmt: skip
+    text = FILE.replace("proxies: [naswot]", "ensemble: az_nas")
+    text = text.replace("minimize: macs", "maximize: az_trainability")
+    assert study_of(Document("made", {**yaml.safe_load(text), "space": SPACE}), Path())
+
+
+def test_a_study_without_new_keys_keeps_its_identity() -> None:
+    """Repetitions have defaults that are not written into what decides the trials."""
+    score = made(score={"proxies": ["naswot"]})
+    assert "inits" not in str(score.data)
+    assert made(score={"proxies": ["naswot"], "inits": 2}).identity != score.identity
 
 
 def test_a_leaf_of_the_space_can_be_set(path: Path) -> None:

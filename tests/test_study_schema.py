@@ -10,6 +10,8 @@ import pytest
 
 from archsearch.documents import parse, read
 from archsearch.measures import MEASURES
+from archsearch.proxies import PROXIES
+from archsearch.proxies.ensembles import ENSEMBLES
 from archsearch.samplers import SAMPLERS
 from archsearch.study_schema import study_schema
 
@@ -62,6 +64,11 @@ def test_a_space_may_stand_inside(validator: Any) -> None:
         {"engine": "slurm"},
         {"data": "{name: imagenet}"},
         {"cascade": "{score: {proxies: [magic]}}"},
+        {"cascade": "{score: {proxies: []}}"},
+        {"cascade": "{score: {ensemble: magic}}"},
+        {"cascade": "{score: {ensemble: az_nas, proxies: [naswot]}}"},
+        {"cascade": "{score: {images: 8}}"},
+        {"cascade": "{score: {ensemble: az_nas, inits: 0}}"},
         {"start": "{nets: [alexnet]}"},
         {"colour": "red"},
         {"schema": "2"},
@@ -70,6 +77,15 @@ def test_a_space_may_stand_inside(validator: Any) -> None:
 def test_what_a_study_refuses_does_not_fit(validator: Any, change: dict[str, str]) -> None:
     """Names that do not exist, unknown keys, and values out of range."""
     assert not validator.is_valid(tiny(**change))
+
+
+def test_scores_fit_in_both_forms(validator: Any) -> None:
+    """Any proxies, the counted ones among them, or an ensemble, with repetitions."""
+    assert validator.is_valid(tiny(cascade=f"{{score: {{proxies: [{', '.join(PROXIES)}]}}}}"))
+    for name in ENSEMBLES:
+        assert validator.is_valid(
+            tiny(cascade=f"{{score: {{ensemble: {name}, inits: 3, batches: 2}}}}")
+        )
 
 
 def test_every_measure_can_be_completed() -> None:

@@ -14,6 +14,7 @@ from archsearch.blocks.head import Head
 from archsearch.blocks.inverted_residual import InvertedResidual
 from archsearch.blocks.layer import Cost, Layer, Shape, Site
 from archsearch.blocks.mobilevit import MobileVit
+from archsearch.blocks.nb201 import Nb201Cell, Nb201Down
 from archsearch.blocks.pacc import Pacc
 from archsearch.blocks.pacc_frame import PaccFrame
 from archsearch.blocks.sdta import Sdta
@@ -36,6 +37,7 @@ BLOCKS = _by_kind(
     GnConv,
     InvertedResidual,
     MobileVit,
+    Nb201Cell,
     Pacc,
     PaccFrame,
     Sdta,
@@ -55,6 +57,7 @@ DOWNSAMPLES = _by_kind(
     CmtPatch,
     ConvDown,
     InvertedResidual,
+    Nb201Down,
     PatchMerge,
     Tokens,
 )

@@ -13,7 +13,7 @@ from archsearch.blocks.layer import Cost
 from archsearch.blocks.leaves import Epsilon
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import ACTIVATIONS, Activation, LayerNorm2d
-from archsearch.blocks.operators import Operator, Operators, product
+from archsearch.blocks.operators import Operator, Operators, loose_activation, product
 from archsearch.blocks.operators import activation as activation_operator
 from archsearch.blocks.operators import layer_norm as layer_norm_operators
 
@@ -54,9 +54,10 @@ class Head(BaseModel):
     """Of the projection."""
     bias: bool = False
     """Of the projection's convolution; CMT has one, ParC-Net and MobileNetV2 have none."""
-    norm: Literal["layer", "batch", "pixel", "none"] = "layer"
-    """``"layer"`` after pooling; ``"batch"`` before it, as in EdgeNeXt's fast variant; ``"pixel"``:
-    layer norm of each pixel before pooling, as in Swin and DeiT."""
+    norm: Literal["layer", "batch", "batch_relu", "pixel", "none"] = "layer"
+    """``"layer"`` after pooling; ``"batch"`` before it, as in EdgeNeXt's fast variant, or with a
+    ReLU behind it, as in NAS-Bench-201; ``"pixel"``: layer norm of each pixel before pooling, as in
+    Swin and DeiT."""
     pool: Literal["mean", "first"] = "mean"
     """``"first"`` takes the map's first position: the class token, after ``tokens``."""
     eps: Epsilon = 1e-6
@@ -102,8 +103,10 @@ class Head(BaseModel):
         if self.project:
             found.append(product(channels, features, pixels))
             found += activation_operator(self.activation, features, pixels)
-        if self.norm == "batch":
+        if self.norm in ("batch", "batch_relu"):
             found.append(Operator("scale", features, pixels))
+        if self.norm == "batch_relu":
+            found.append(loose_activation("relu", features, pixels))
         if self.norm == "pixel":
             found += layer_norm_operators(features, pixels)
         if self.pool == "mean":
@@ -121,6 +124,8 @@ class Head(BaseModel):
         match self.norm:
             case "batch":
                 return nn.BatchNorm2d(width)
+            case "batch_relu":
+                return nn.Sequential(nn.BatchNorm2d(width), nn.ReLU())
             case "pixel":
                 return LayerNorm2d(width, self.eps)
         return nn.Identity()

@@ -78,13 +78,16 @@ class PatchStem(Layer):
 
 
 class ConvStem(Layer):
-    """Convolution without bias, batch norm, activation: MobileNetV2, MobileViT, ParC-Net."""
+    """Convolution without bias, batch norm, activation: MobileNetV2, MobileViT, ParC-Net.
+
+    NAS-Bench-201 has no activation there, and stride 1.
+    """
 
     kind: ClassVar[str] = "conv"
 
     kernel: OddKernel = 3
     stride: Literal[1, 2] = 2
-    activation: Activation = "silu"
+    activation: Activation | Literal["none"] = "silu"
 
     def problem(self, site: Site) -> str | None:  # noqa: ARG002
         """It can stand anywhere."""
@@ -123,7 +126,10 @@ class ConvStem(Layer):
             padding=self.kernel // 2,
             bias=False,
         )
-        return nn.Sequential(conv, nn.BatchNorm2d(site.channels), ACTIVATIONS[self.activation]())
+        normed = nn.Sequential(conv, nn.BatchNorm2d(site.channels))
+        if self.activation != "none":
+            normed.append(ACTIVATIONS[self.activation]())
+        return normed
 
 
 class ResnetStem(Layer):

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from archsearch.cli import (
+    audit,
     devices,
     draw,
     measure,
@@ -18,6 +19,7 @@ from archsearch.cli import (
     schema,
     show,
     space,
+    train,
     weights,
 )
 from archsearch.cli.exits import Commands
@@ -31,6 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("audit")(audit.audit)
 app.command("status")(show.status)
 app.command("pareto")(show.pareto)
 app.command("list")(show.list_runs)
@@ -41,6 +44,7 @@ app.command("measure")(measure.measure)
 app.command("published")(nets.published)
 app.command("draw")(draw.draw)
 app.command("schema")(schema.schema)
+app.command("train")(train.train)
 app.command("weights")(weights.weights)
 
 

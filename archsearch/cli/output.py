@@ -11,10 +11,12 @@ import typer
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from archsearch.results import RunResults
+
 _LEFT = (
     "net", "blocks", "leaf", "values", "run", "state", "best", "limit", "", "stage", "layer",
     "variant", "recipe", "dataset", "source", "latency_device", "paper", "study", "setting",
-    "finding", "status", "device", "core", "counts of",
+    "finding", "status", "device", "core", "counts of", "ordered by", "kind",
 )  # fmt: skip
 
 
@@ -45,6 +47,12 @@ def print_rows(rows: dict[str, str]) -> None:
     width = max(map(len, rows))
     for label, text in rows.items():
         typer.echo(f"{label:{width}}  {text}")
+
+
+def print_trust(results: RunResults) -> None:
+    """Print what stands behind a run's accuracies, a line each."""
+    for label, text in results.trust().items():
+        typer.echo(f"{label}: {text}")
 
 
 def write(target: Path, content: str | bytes) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archsearch.cli.latency import remeasure
-from archsearch.cli.output import print_table
+from archsearch.cli.output import print_table, print_trust
 
 if TYPE_CHECKING:
     from archsearch.results import RunResults
@@ -108,6 +108,7 @@ def _print_results(now: Summary, results: RunResults) -> None:
         typer.echo("no trial was completed, so there is no front yet")
         return
     print_table(readable(front), front.attrs["footnote"])
+    print_trust(results)
     table, figure = results.save()
     typer.echo(f"wrote {table} and {figure}; archsearch status {results.folder} says more")
     remeasure(results)

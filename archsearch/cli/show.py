@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archsearch.cli.output import print_rows, print_table, write
+from archsearch.cli.output import print_rows, print_table, print_trust, write
 from archsearch.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ def status(run: RunPath) -> None:
     """Say how far a run is: done, rejected, failed, best."""
     from archsearch.results import open_run
 
-    print_rows(open_run(run).summary().rows())
+    found = open_run(run)
+    print_rows(found.summary().rows() | found.trust())
 
 
 def pareto(
@@ -66,6 +67,7 @@ def pareto(
         print_table(readable(front), front.attrs["footnote"])
         if empty:
             typer.echo("no trial was completed, so there is no front yet")
+        print_trust(results)
 
 
 def list_runs(

@@ -138,7 +138,9 @@ def _print_costs(census: Census) -> None:
         small, large = census.extremes.smallest[name], census.extremes.largest[name]
         row = [engineering(value) for value in (small.value, *values, large.value)]
         rows.append(dict(zip(["", "smallest", *shares, "largest"], [name, *row], strict=True)))
-    typer.echo(f"smallest and largest of all members; between them, {census.members:,} random ones")
+    ends = [*census.extremes.smallest.values(), *census.extremes.largest.values()]
+    which = "of all members" if all(end.exact for end in ends) else "found (some not proven)"
+    typer.echo(f"smallest and largest {which}; between them, {census.members:,} random ones")
     print_table(pd.DataFrame(rows))
 
 

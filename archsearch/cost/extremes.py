@@ -4,18 +4,24 @@ Dynamic programming over arrays: what the stages behind a place add depends on t
 size of the map there and on nothing else, so that the best of every (stage, channels, size) is
 found once, from the last stage to the first. Sampling would not find these members: of a space's
 points a vanishing share is near its ends.
+
+Where several places hold one layer (``define``), what stands behind a place depends on more than
+the map there. The points of such a space are counted one by one, if there are not too many.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from archsearch.blocks.layer import Site
+from archsearch.codes import choices_of, draw_codes, leaves_of
 from archsearch.cost.insides import Inside, Offered, inside, offered
+from archsearch.cost.population import PopulationCosts
 from archsearch.cost.prices import (
     AIMS,
     IMPOSSIBLE,
@@ -47,10 +53,18 @@ Chain = tuple[tuple[int, ...], ...]
 """Index of the map's size in each copy of a stage, by that in the first one."""
 
 
+MOST_POINTS = 1 << 18
+"""Points that are counted one by one; of a larger space with definitions, so many random ones."""
+
+_SEED = 0
+_NO_MEMBER = "the space has no valid member; check the widths against the layers' rules"
+
+
 class Extreme(NamedTuple):
     """A value, the point of the space that has it, and whether it is proven that none goes beyond.
 
-    It is, unless a stage can hold more combinations of shared parameters than can be followed.
+    It is, unless a stage can hold more combinations of shared parameters than can be followed, or
+    the space has definitions and more than ``MOST_POINTS`` points.
     """
 
     value: int
@@ -72,13 +86,38 @@ def extremes(tree: Tree, classes: int = 1000) -> Extremes:
     Raises:
         InputError: no point of the space is valid.
     """
-    parts = _Parts(tree, classes)
-    found = {aim: _Search(parts, aim).best() for aim in AIMS}
+    if tree.defined:
+        found = _counted(tree, classes)
+    else:
+        parts = _Parts(tree, classes)
+        found = {aim: _Search(parts, aim).best() for aim in AIMS}
     smallest, largest = (
         {MEASURES[aim.measure]: extreme for aim, extreme in found.items() if aim.sign == sign}
         for sign in (1, -1)
     )
     return Extremes(smallest, largest)
+
+
+def _counted(tree: Tree, classes: int) -> dict[Aim, Extreme]:
+    """The extremes of points counted one by one: of all, or of random ones where they are many."""
+    rows, every = _points(tree)
+    counted = PopulationCosts(tree, classes).count(rows)
+    if not counted.valid.any():
+        raise InputError(_NO_MEMBER)
+    found = {}
+    for aim in AIMS:
+        values = getattr(counted, MEASURES[aim.measure])
+        at = int(np.where(counted.valid, aim.sign * values, IMPOSSIBLE).argmin())
+        found[aim] = Extreme(int(values[at]), choices_of(tree, rows[at]), every)
+    return found
+
+
+def _points(tree: Tree) -> tuple[IntArray, bool]:
+    """Points (N, L) of a space, and whether they are all."""
+    sizes = [len(leaf.domain.labels) for leaf in leaves_of(tree)]
+    if prod(sizes) > MOST_POINTS:
+        return draw_codes(tree, np.random.default_rng(_SEED), MOST_POINTS), False
+    return np.indices(sizes).reshape(len(sizes), prod(sizes)).T, True
 
 
 class _Parts:
@@ -162,9 +201,7 @@ class _Search:
         """The extreme, with a point that has it."""
         value, picks = min(self._nets(), key=_first, default=(IMPOSSIBLE, None))
         if picks is None:
-            raise InputError(
-                "the space has no valid member; check the widths against the layers' rules"
-            )
+            raise InputError(_NO_MEMBER)
         proven = all(found.proven for found in self._insides.values())
         return Extreme(self._aim.sign * value, dict(picks), proven)
 

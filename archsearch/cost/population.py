@@ -229,7 +229,8 @@ class PopulationCosts:
         )
 
     def _slot(self, slot: Slot, paths: Sequence[str], formulas: Formulas) -> SlotCosts:
-        return SlotCosts(SlotLayers(slot, paths, self._columns), self._places, formulas)
+        chosen = [slot.path(path) for path in paths]
+        return SlotCosts(SlotLayers(slot, chosen, self._columns), self._places, formulas)
 
     def _found(self, layer: Layer | None, site: Site) -> Found:
         if layer is None:

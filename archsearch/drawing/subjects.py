@@ -47,6 +47,18 @@ _EXAMPLES: Mapping[str, Example] = MappingProxyType(
             {"kernel": 5, "expand": 6.0, "squeeze": 0.25}, Site(112, 112, 14, 14)
         ),
         "bottleneck": Example({}, Site(256, 256, 56, 56)),
+        "nb201_cell": Example(
+            {
+                "edge01": "nor_conv_3x3",
+                "edge02": "nor_conv_1x1",
+                "edge12": "avg_pool_3x3",
+                "edge03": "skip_connect",
+                "edge13": "none",
+                "edge23": "nor_conv_3x3",
+            },
+            Site(16, 16, 32, 32),
+        ),
+        "nb201_down": Example({}, Site(16, 32, 32, 32)),
         "mobilevit": Example({"inner": 144, "depth": 1}, Site(96, 96, 32, 32)),
         "vit": Example({}, Site(192, 192, 197, 1)),
         "swin": Example({"shift": True}, Site(96, 96, 56, 56)),

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import nn
 
 from archsearch.layer_scale import set_layer_scale
+from archsearch.proxies.probe import Probe
 
-Score = Callable[[nn.Module, Tensor, Tensor], float]
-"""(module, images (B, 3, H, W) float32, labels (B,) int64) to a number."""
+Score = Callable[[Probe], float]
+"""A formula over passes through the net, see ``Probe``."""
 
 
 class ProxyFailed(RuntimeError):  # noqa: N818 (an outcome of a trial, not a fault)
@@ -30,7 +31,7 @@ class Proxy:
 
 @dataclass(frozen=True)
 class ProxyScore:
-    """A score and the seconds that it took, the copy of the network included."""
+    """A score, and the seconds that it takes when it is the only one asked for."""
 
     value: float
     seconds: float

@@ -23,6 +23,7 @@ from archsearch.store.sqlite_file import (
 )
 from archsearch.store.tables import (
     CURVE,
+    DECISIONS,
     GENERATIONS,
     MEASURES,
     META,
@@ -180,7 +181,8 @@ class Store:
         """Store what one stage found of one trial.
 
         Raises:
-            ValueError: the trial is unknown, over, or behind this stage already.
+            ValueError: the trial is unknown, over, or behind this stage already. A training is
+                recorded at each of its rungs, and once at its end.
         """
         points = [point_row(number, point) for point in curve]
         change = {"stage": stage, "state": state, "error": text(error)}
@@ -220,6 +222,20 @@ class Store:
                 connection.execute(change, rows)
             here = GENERATIONS.c.number == generation
             connection.execute(sa.update(GENERATIONS).where(here).values(settled=True))
+
+    def decide(self, generation: int, decision: Mapping[str, Any]) -> None:
+        """Store how the trained ones of a generation were chosen; the first decision stays."""
+        row = {"generation": generation, "decision": dict(decision)}
+        with self._writing() as connection:
+            connection.execute(sa.insert(DECISIONS).prefix_with("OR IGNORE"), row)
+
+    def decisions(self) -> dict[int, Mapping[str, Any]]:
+        """How generations were chosen, by number, where that was decided."""
+        with self._reading() as connection:
+            if not sa.inspect(connection).has_table(DECISIONS.name):
+                return {}  # a database of before there were any
+            rows = connection.execute(sa.select(DECISIONS).order_by(DECISIONS.c.generation))
+            return {row.generation: row.decision for row in rows}
 
     def trials(self) -> list[Trial]:
         """Every trial in the order of numbers, with its measures."""
@@ -313,7 +329,8 @@ class Store:
             raise ValueError(f"trial {number}: is not in {self.path}")
         if row.state != "waiting":
             raise ValueError(f"trial {number}: is {row.state}; {stage!r} cannot follow")
-        if _STAGES.index(stage) <= _STAGES.index(row.stage):
+        at_a_rung = stage == row.stage == "train"
+        if _STAGES.index(stage) <= _STAGES.index(row.stage) and not at_a_rung:
             raise ValueError(f"trial {number}: {stage!r} cannot follow the stage {row.stage!r}")
 
     def _ensure_open(

@@ -79,6 +79,13 @@ CURVE = sa.Table(
     sa.Column("validation_accuracy", sa.Float),
     sa.Column("seconds", sa.Float, nullable=False),
 )
+# Why a generation was chosen as it was; a table of its own, as that of the readings.
+DECISIONS = sa.Table(
+    "decisions",
+    TABLES,
+    sa.Column("generation", sa.ForeignKey("generations.number"), primary_key=True),
+    sa.Column("decision", sa.JSON, nullable=False),
+)
 SESSIONS = sa.Table(
     "sessions",
     TABLES,

@@ -98,6 +98,7 @@ def test_norm_first_norms_what_comes_in() -> None:
 HEADS = [
     Head(),
     Head(norm="batch"),
+    Head(norm="batch_relu"),
     Head(norm="none"),
     Head(project=7, activation="relu6", norm="none"),
     Head(project=7, bias=True, norm="layer"),

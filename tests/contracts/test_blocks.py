@@ -23,6 +23,7 @@ from archsearch.blocks.downsamples import CmtPatch, ConvDown
 from archsearch.blocks.gnconv import GnConv
 from archsearch.blocks.inverted_residual import InvertedResidual
 from archsearch.blocks.mobilevit import MobileVit
+from archsearch.blocks.nb201 import Nb201Cell, Nb201Down, Operation
 from archsearch.blocks.pacc import Pacc
 from archsearch.blocks.pacc_frame import PaccFrame
 from archsearch.blocks.sdta import Sdta
@@ -36,6 +37,12 @@ IN_CHANNELS = {"BLOCKS": 16, "STEMS": 3, "DOWNSAMPLES": 12}
 CHANNELS = 16
 SITES = ((8, 8), (5, 9), (2, 3), (1, 1))
 EXPORT_SITE, EXPORT_SIZE = (6, 8), (7, 5)
+
+
+def cell(*operations: Operation) -> Nb201Cell:
+    """A cell of NAS-Bench-201, by its operations in the order of ``EDGES``."""
+    return Nb201Cell(**dict(zip(Nb201Cell.model_fields, operations, strict=True)))
+
 
 # Settings that take every path of a layer at 16 channels, on maps of 1x1 to 20x17. The last one of
 # each, its richest, is exported to ONNX.
@@ -68,6 +75,7 @@ SETTINGS: Mapping[type[Layer], tuple[Layer, ...]] = {
     ConvStem: (
         ConvStem(kernel=7, activation="relu"),
         ConvStem(stride=1, activation="hardswish"),
+        ConvStem(stride=1, activation="none"),
         ConvStem(),
     ),
     GnConv: (
@@ -88,6 +96,17 @@ SETTINGS: Mapping[type[Layer], tuple[Layer, ...]] = {
         MobileVit(inner=8, depth=1, heads=2, expand=1.5, patch=3),
         MobileVit(inner=12, depth=2),
     ),
+    Nb201Cell: (
+        cell("avg_pool_3x3", "none", "nor_conv_3x3", "skip_connect", "none", "nor_conv_3x3"),
+        cell("none", "none", "skip_connect", "nor_conv_3x3", "skip_connect", "avg_pool_3x3"),
+        cell(
+            "skip_connect", "skip_connect", "skip_connect", "nor_conv_1x1", "none", "skip_connect"
+        ),
+        cell(
+            "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3", "skip_connect", "none", "nor_conv_1x1"
+        ),
+    ),
+    Nb201Down: (Nb201Down(),),
     Pacc: (
         Pacc(),
         Pacc(position=False, attention=False, expand=1.3),

@@ -1,7 +1,11 @@
 """What every training-free score promises.
 
 To add a proxy: 1. one file in archsearch/proxies, with paper, equation, direction and cost in its
-docstring; 2. one line in ``PROXIES``; 3. its oracle in tests/proxies/test_NAME.py.
+docstring, a formula over the passes in archsearch/proxies/passes; 2. one line in ``PROXIES``; 3.
+its oracle in tests/proxies/test_NAME.py; 4. its name in ``GROWING``, if the paper says that more
+width and depth score higher.
+
+That all scores of random members of the spaces are finite: test_proxies_of_members.py.
 """
 
 from __future__ import annotations
@@ -9,17 +13,20 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from archsearch import proxies
 from archsearch.errors import InputError
-from archsearch.proxies import PROXIES, Proxy, ProxyFailed, score_all
+from archsearch.proxies import PROXIES, Probe, Proxy, ProxyFailed, score_all
 
 
 class Mixer(nn.Module):
@@ -60,6 +67,15 @@ def net(width: int = 8, depth: int = 2) -> nn.Sequential:
             nn.Linear(width, 5),
         )
 
+
+GROWING = {"params", "macs", "naswot", "synflow", "snip", "dss"}
+"""Scores that count something of the net: more of it is more."""
+
+WITHOUT_A_RUN = {"params"}
+"""Scores that never call the net."""
+
+DRAWING = {"zen", "az_trainability"}
+"""Scores with chance of their own, which is another on another kind of device."""
 
 IMAGES = torch.randn(12, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 LABELS = torch.arange(12) % 5
@@ -127,6 +143,8 @@ def test_the_module_is_left_as_it_was(proxy: Proxy) -> None:
 
 def test_the_module_is_left_as_it_was_when_it_raises(proxy: Proxy) -> None:
     """So it is when the net fails in the middle of its forward pass."""
+    if proxy.name in WITHOUT_A_RUN:
+        pytest.skip("it does not run the net")
     module = in_use()
     module.append(nn.Linear(99, 1))
 
@@ -148,10 +166,11 @@ def test_the_score_is_finite_and_repeats(proxy: Proxy) -> None:
     assert scores[0] == scores[1] == scores[2]
 
 
+@pytest.mark.parametrize("name", sorted(GROWING))
 @pytest.mark.parametrize(("width", "depth"), [(16, 2), (8, 4)])
-def test_a_wider_and_a_deeper_net_score_higher(proxy: Proxy, width: int, depth: int) -> None:
-    """Within one family more width or depth raises both of today's scores."""
-    small, large = (score_of(proxy, net(*size)) for size in ((8, 2), (width, depth)))
+def test_a_wider_and_a_deeper_net_score_higher(name: str, width: int, depth: int) -> None:
+    """Within one family more width or depth raises what counts units, weights or paths."""
+    small, large = (score_of(PROXIES[name], net(*size)) for size in ((8, 2), (width, depth)))
     assert large > small
 
 
@@ -166,14 +185,44 @@ def test_layer_scale_does_not_hide_the_blocks(proxy: Proxy) -> None:
     assert score_of(proxy, module) == before
 
 
-def test_the_order_of_the_batch_does_not_matter(proxy: Proxy) -> None:
-    """Neither score depends on which image comes first."""
-    order = torch.randperm(12, generator=torch.Generator().manual_seed(0))
+def test_the_order_within_a_half_of_the_batch_does_not_matter(proxy: Proxy) -> None:
+    """Neither which image comes first, nor which half: some proxies compare the two halves."""
+    chance = torch.Generator().manual_seed(0)
+    order = torch.cat(
+        (6 + torch.randperm(6, generator=chance), torch.randperm(6, generator=chance))
+    )
     module = net()
     straight = score_of(proxy, module)
-    shuffled = proxy.score(module, IMAGES[order], LABELS[order])
+    shuffled = proxy.score(Probe(module, IMAGES[order], LABELS[order], 0))
     # Batch statistics are summed in another order, which may turn the sign of an input near 0.
     assert shuffled == pytest.approx(straight, rel=1e-3)
+
+
+@given(st.lists(st.sampled_from(sorted(PROXIES)), min_size=1, unique=True))
+@settings(max_examples=10, deadline=None)
+def test_a_score_does_not_depend_on_the_others(names: list[str]) -> None:
+    """Any of them, in any order, score as all do together, to the last bit."""
+    scores = score_all(net(depth=1), IMAGES, LABELS, names, seed=3)
+    assert list(scores) == names
+    assert {name: scores[name].value for name in names} == {n: together()[n] for n in names}
+
+
+@cache
+def together() -> dict[str, float]:
+    scores = score_all(net(depth=1), IMAGES, LABELS, PROXIES, seed=3)
+    return {name: score.value for name, score in scores.items()}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_a_gpu_gives_the_same_score(proxy: Proxy) -> None:
+    """Module and images on the device: nothing is left behind on the CPU, nothing is coarser."""
+    expected = score_of(proxy, net())
+    images, labels = IMAGES.cuda(), LABELS.cuda()
+    scores = score_all(net().cuda(), images, labels, [proxy.name], seed=0)
+    if proxy.name in DRAWING:
+        assert math.isfinite(scores[proxy.name].value)
+    else:
+        assert scores[proxy.name].value == pytest.approx(expected, rel=0.01, abs=1e-3)
 
 
 @pytest.mark.parametrize("depth", [1, 24])

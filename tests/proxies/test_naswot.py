@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from archsearch.proxies import ProxyFailed
-from archsearch.proxies.naswot import ACTIVATIONS, RIDGE, naswot
+from archsearch.proxies import Probe, ProxyFailed
+from archsearch.proxies.naswot import RIDGE, naswot
+from archsearch.proxies.passes.responses import NONLINEARITIES, responses
 
 LABELS = torch.zeros(6, dtype=torch.long)
 
@@ -20,7 +23,11 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def two_layers(activation: type[nn.Module]) -> nn.Sequential:
+def score(net: nn.Module, images: Tensor) -> float:
+    return naswot(Probe(net, images, LABELS[: len(images)], 0))
+
+
+def two_layers(activation: Callable[[], nn.Module]) -> nn.Sequential:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         return nn.Sequential(
@@ -40,41 +47,90 @@ def brute_force(patterns: list[list[bool]]) -> float:
     return math.log(determinant)
 
 
-@pytest.mark.parametrize("activation", [nn.ReLU, nn.GELU, nn.Hardswish, nn.Sigmoid])
-def test_the_score_is_the_determinant_of_equal_bits(activation: type[nn.Module]) -> None:
-    """The bits are the signs of what goes into each nonlinearity, whichever it is."""
-    net, images = two_layers(activation), noise(6, 3, 2, 2)
+class Called(nn.Module):
+    """A nonlinearity that is called as a function."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    **{kind.__name__: kind for kind in (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU)},
+    **{kind.__name__: kind for kind in (nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish, nn.Softplus)},
+    **{kind.__name__: kind for kind in (nn.Sigmoid, nn.Hardsigmoid, nn.Tanh, nn.Hardtanh)},
+    **{kind.__name__: kind for kind in (nn.SELU, nn.CELU, nn.LogSigmoid, nn.Softsign)},
+    "F.relu": lambda: Called(F.relu),
+    "F.gelu": lambda: Called(F.gelu),
+    "torch.relu_": lambda: Called(torch.relu_),
+    "Tensor.relu": lambda: Called(lambda x: x.relu()),
+    "Tensor.sigmoid": lambda: Called(lambda x: x.sigmoid()),
+    "tanh_": lambda: Called(lambda x: x.tanh_()),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_the_score_is_the_determinant_of_equal_bits(name: str) -> None:
+    """The bits are the signs of what goes into each nonlinearity, module or function."""
+    net, images = two_layers(ACTIVATIONS[name]), noise(6, 3, 2, 2)
     with torch.no_grad():
         first = net[:2](images)
-        second = net[:4](images)
+        second = net[3](net[2](first.clone()))
     patterns = (torch.cat([first, second], 1) > 0).tolist()
-    assert naswot(net, images, LABELS) == pytest.approx(brute_force(patterns), rel=1e-9)
+    assert score(net, images) == pytest.approx(brute_force(patterns), rel=1e-9)
+
+
+def test_each_nonlinearity_is_seen_once() -> None:
+    """A module is seen as the function that it calls, not a second time as itself."""
+    net = two_layers(nn.ReLU)
+    signs = Probe(net, noise(6, 3, 2, 2), LABELS, 0).of(responses).signs
+    assert [sign.shape for sign in signs] == [(6, 9), (6, 5)]
+
+
+def test_products_and_softmax_are_not_seen() -> None:
+    """They have no threshold."""
+    net = nn.Sequential(nn.Flatten(), Called(lambda x: x * x.softmax(-1)), nn.Linear(12, 2))
+    with pytest.raises(ProxyFailed, match="no nonlinearity was seen"):
+        score(net, noise(6, 3, 2, 2))
+
+
+def test_every_listed_function_bends() -> None:
+    """Each maps (2, 32) to (2, 32) and is no straight line."""
+    more = {"prelu": (torch.tensor([0.25]),), "threshold": (0.0, 0.0)}
+    for function in NONLINEARITIES:
+        x = torch.linspace(-4, 4, 64).view(2, 32)
+        y = function(x, *more.get(function.__name__.strip("_"), ()))
+        assert y.shape == (2, 32)
+        assert y.view(-1).diff(n=2).abs().max() > 1e-4, function
 
 
 def test_an_activation_that_works_in_place_counts_the_same() -> None:
     """The input is read before the module overwrites it."""
     net = two_layers(nn.ReLU)
     images = noise(6, 3, 2, 2)
-    before = naswot(net, images, LABELS)
+    before = score(net, images)
     net[2].inplace = net[4].inplace = True
-    assert naswot(net, images, LABELS) == before
+    assert score(net, images) == before
 
 
 def test_equal_images_make_a_low_but_finite_score() -> None:
     """A singular kernel, here of N equal bits for B equal images, has log det log(1 + B N)."""
     net = two_layers(nn.ReLU)
     images = noise(1, 3, 2, 2).expand(6, -1, -1, -1)
-    assert naswot(net, images, LABELS) == pytest.approx(math.log(1 + 6 * 14))
-    assert naswot(net, noise(6, 3, 2, 2), LABELS) > naswot(net, images, LABELS)
+    assert score(net, images) == pytest.approx(math.log(1 + 6 * 14))
+    assert score(net, noise(6, 3, 2, 2)) > score(net, images)
 
 
 def test_the_ridge_is_not_noticed_by_a_real_kernel() -> None:
     """With some ten thousand units the score without the ridge is the same to four digits."""
     net = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Flatten())
-    images = noise(8, 3, 32, 32)
+    images = noise(6, 3, 32, 32)
     bits = (net[0](images).flatten(1) > 0).double().numpy()
     plain = np.linalg.slogdet(bits @ bits.T + (1 - bits) @ (1 - bits.T))[1]
-    assert naswot(net, images, LABELS) == pytest.approx(plain, rel=1e-4)
+    assert score(net, images) == pytest.approx(plain, rel=1e-4)
 
 
 def test_batch_norm_uses_the_batch() -> None:
@@ -82,46 +138,28 @@ def test_batch_norm_uses_the_batch() -> None:
     conv = nn.Conv2d(3, 4, 1)
     net = nn.Sequential(conv, nn.BatchNorm2d(4), nn.ReLU()).eval()
     images = noise(6, 3, 4, 4)
-    before = naswot(net, images, LABELS)
+    before = score(net, images)
     with torch.no_grad():
         conv.bias.add_(100.0)
-    assert naswot(net, images, LABELS) == pytest.approx(before, rel=1e-2)
+    assert score(net, images) == pytest.approx(before, rel=1e-2)
     assert net[1].num_batches_tracked == 0
 
 
 def test_tokens_count_like_pixels() -> None:
     """The units of (B, tokens, channels) and of (B x heads, ...) inputs are all counted."""
-
-    class Heads(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.act = nn.GELU()
-
-        def forward(self, x: Tensor) -> Tensor:
-            out: Tensor = self.act(x.flatten(2).reshape(-1, 4))
-            return out
-
     images = noise(6, 3, 2, 2)
+    heads = Called(lambda x: F.gelu(x.flatten(2).reshape(-1, 4)))
     patterns = (images.flatten(1) > 0).tolist()
-    assert naswot(Heads(), images, LABELS) == pytest.approx(brute_force(patterns), rel=1e-9)
+    assert score(heads, images) == pytest.approx(brute_force(patterns), rel=1e-9)
 
 
 def test_what_cannot_be_scored_says_why() -> None:
-    """One image, a net without activation modules, an activation that mixes images."""
+    """One image, a net without nonlinearities, a nonlinearity that mixes images."""
     images = noise(6, 3, 2, 2)
-    with pytest.raises(ProxyFailed, match="compares images and needs 2 at least, got 1"):
-        naswot(two_layers(nn.ReLU), images[:1], LABELS[:1])
-    with pytest.raises(ProxyFailed, match="saw no activation module"):
-        naswot(nn.Flatten(), images, LABELS)
+    with pytest.raises(ProxyFailed, match="compare images: 2 are needed, got 1"):
+        score(two_layers(nn.ReLU), images[:1])
+    with pytest.raises(ProxyFailed, match="no nonlinearity was seen"):
+        score(nn.Flatten(), images)
     mixing = nn.Sequential(nn.Flatten(0), nn.Unflatten(0, (4, 18)), nn.ReLU())
     with pytest.raises(ProxyFailed, match=r"got \(4, 18\) for a batch of 6 images"):
-        naswot(mixing, images, LABELS)
-
-
-def test_every_listed_activation_is_one() -> None:
-    """Each maps (B, N) to (B, N) and is not linear."""
-    x = torch.linspace(-4, 4, 64).view(2, 32)
-    for activation in ACTIVATIONS:
-        y = activation()(x)
-        assert y.shape == x.shape
-        assert y.view(-1).diff(2).abs().max() > 1e-4, activation
+        score(mixing, images)

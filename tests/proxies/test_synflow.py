@@ -9,8 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from archsearch.proxies import ProxyFailed
-from archsearch.proxies.synflow import RECTIFIERS, synflow
+from archsearch import published
+from archsearch.network import build
+from archsearch.proxies import Probe, ProxyFailed
+from archsearch.proxies.passes import linear
+from archsearch.proxies.passes.linear import RECTIFIERS, flows
+from archsearch.proxies.synflow import synflow
 
 IMAGES = torch.zeros(3, 3, 4, 4)
 LABELS = torch.zeros(3, dtype=torch.long)
@@ -38,7 +42,9 @@ def flow_of(net: nn.Module) -> Tensor:
 def test_a_linear_chain_has_the_closed_form(between: type[nn.Module]) -> None:
     """Each of L layers holds the whole flow R, so that the score is log(L R)."""
     net = chain(48, 20, 15, 10, between=between)
-    assert synflow(net, IMAGES, LABELS) == pytest.approx(math.log(3 * flow_of(net)), rel=1e-12)
+    assert synflow(Probe(net, IMAGES, LABELS, 0)) == pytest.approx(
+        math.log(3 * flow_of(net)), rel=1e-12
+    )
 
 
 def test_biases_add_the_flow_that_starts_in_them() -> None:
@@ -46,7 +52,7 @@ def test_biases_add_the_flow_that_starts_in_them() -> None:
     net = chain(48, 10, bias=True)
     layer = net.get_submodule("1")
     expected = sum(float(p.detach().double().abs().sum()) for p in layer.parameters())
-    assert synflow(net, IMAGES, LABELS) == pytest.approx(math.log(expected), rel=1e-12)
+    assert synflow(Probe(net, IMAGES, LABELS, 0)) == pytest.approx(math.log(expected), rel=1e-12)
 
 
 def test_a_skip_adds_paths() -> None:
@@ -63,7 +69,7 @@ def test_a_skip_adds_paths() -> None:
 
     net = Skip()
     expected = math.log(float(net.linear.weight.detach().double().abs().sum()))
-    assert synflow(net, IMAGES, LABELS) == pytest.approx(expected, rel=1e-12)
+    assert synflow(Probe(net, IMAGES, LABELS, 0)) == pytest.approx(expected, rel=1e-12)
 
 
 class PixelNorm(nn.Module):
@@ -80,7 +86,9 @@ def test_norms_do_not_stop_the_flow(norm: nn.Module) -> None:
     """Any norm counts as the identity, in a list or as an attribute."""
     plain = chain(48, 20, 10)
     normed = nn.Sequential(*list(plain)[:2], norm, *list(plain)[2:])
-    assert synflow(normed, IMAGES, LABELS) == pytest.approx(synflow(plain, IMAGES, LABELS))
+    assert synflow(Probe(normed, IMAGES, LABELS, 0)) == pytest.approx(
+        synflow(Probe(plain, IMAGES, LABELS, 0))
+    )
 
 
 class Gated(nn.Module):
@@ -109,20 +117,22 @@ def test_a_gate_has_mean_one() -> None:
     net = Gated(1)
     value, gate = (w.weight.detach().double().abs().sum(1) for w in (net.value, net.gate))
     flow = (value * gate).sum() / min(value.mean(), gate.mean())
-    assert synflow(net, IMAGES, LABELS) == pytest.approx(math.log(2 * flow), rel=1e-12)
-    assert synflow(Gated(1, in_place=True), IMAGES, LABELS) == synflow(net, IMAGES, LABELS)
+    assert synflow(Probe(net, IMAGES, LABELS, 0)) == pytest.approx(math.log(2 * flow), rel=1e-12)
+    assert synflow(Probe(Gated(1, in_place=True), IMAGES, LABELS, 0)) == synflow(
+        Probe(net, IMAGES, LABELS, 0)
+    )
 
 
 def test_gates_do_not_multiply_the_degree() -> None:
     """The score grows by about as much for each gate, not twice as much for each."""
-    scores = [synflow(Gated(times), IMAGES, LABELS) for times in (10, 20, 30)]
+    scores = [synflow(Probe(Gated(times), IMAGES, LABELS, 0)) for times in (10, 20, 30)]
     assert scores[2] - scores[1] == pytest.approx(scores[1] - scores[0], rel=0.1)
 
 
 def test_a_sixty_layer_net_stays_finite() -> None:
     """R grows exponentially, here beyond float32's largest number, and still has its log."""
     net = chain(48, *[256] * 60)
-    score = synflow(net, IMAGES, LABELS)
+    score = synflow(Probe(net, IMAGES, LABELS, 0))
     assert score == pytest.approx(math.log(60 * flow_of(net)), rel=1e-12)
     assert score > math.log(torch.finfo(torch.float32).max)
 
@@ -138,7 +148,7 @@ def test_free_kernels_count() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return x.mean((1, 2, 3))[:, None] @ self.kernel.T
 
-    assert synflow(Free(), IMAGES, LABELS) == pytest.approx(math.log(5))
+    assert synflow(Probe(Free(), IMAGES, LABELS, 0)) == pytest.approx(math.log(5))
 
 
 def test_no_flow_and_too_much_flow_say_so() -> None:
@@ -149,9 +159,9 @@ def test_no_flow_and_too_much_flow_say_so() -> None:
             for parameter in net.parameters():
                 parameter.fill_(value)
     with pytest.raises(ProxyFailed, match="synflow's sum is 0"):
-        synflow(dead, IMAGES, LABELS)
+        synflow(Probe(dead, IMAGES, LABELS, 0))
     with pytest.raises(ProxyFailed, match=r"synflow's sum is (inf|nan)"):
-        synflow(huge, IMAGES, LABELS)
+        synflow(Probe(huge, IMAGES, LABELS, 0))
 
 
 def test_rectifiers_tend_to_the_identity() -> None:
@@ -160,3 +170,23 @@ def test_rectifiers_tend_to_the_identity() -> None:
     for rectifier in RECTIFIERS:
         expected = x.clamp(max=6) if rectifier is nn.ReLU6 else x
         torch.testing.assert_close(rectifier()(x), expected)
+
+
+@pytest.mark.parametrize("name", ["deit_tiny", "edgenext_small", "hornet_tiny_gf"])
+def test_maps_are_kept_in_range(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a Network's maps are divided by comes back in the logarithm, wherever it is done."""
+    net = build(published.load(name), 10, resolution=32, seed=0)
+    probes = [Probe(net, torch.zeros(4, 3, 32, 32), LABELS, 0) for _ in range(2)]
+    monkeypatch.setattr(linear, "_CEILING", 1e300)
+    plain = synflow(probes[0])
+    monkeypatch.setattr(linear, "_CEILING", 1e24)
+    monkeypatch.setattr(linear, "_STEP_DOWN", 1e12)
+    assert synflow(probes[1]) == pytest.approx(plain, rel=1e-9)
+    assert probes[0].of(flows).log_scale == 0 < probes[1].of(flows).log_scale
+
+
+def test_attention_scores_do_not_outgrow_the_flow() -> None:
+    """They do not go with the square of the flow: twelve layers stay finite."""
+    net = build(published.load("deit_tiny"), 10, resolution=32, seed=0)
+    score = synflow(Probe(net, torch.zeros(4, 3, 32, 32), LABELS, 0))
+    assert 0 < score < math.log(1e200)
