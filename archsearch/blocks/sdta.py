@@ -27,6 +27,7 @@ from archsearch.blocks.operators import (
     product,
     scaled_mlp,
     scaled_sum,
+    unit_rows,
 )
 from archsearch.blocks.operators import depthwise as depthwise_operator
 
@@ -264,9 +265,9 @@ class Sdta(Layer):
             site.height * site.width,
             site.channels // self.heads,
         )
-        unit = [Operator("pack", 2 * channels, pixels), Operator("div", channels, pixels)]
         return (
-            *unit * 2,
+            Operator("pack", 2 * channels, pixels),
+            *unit_rows(self.heads, width, pixels) * 2,
             Operator("pack", channels, pixels),
             Operator("shuffle", channels, pixels),
             matmul(width, pixels, width, self.heads),
