@@ -6,14 +6,10 @@ One MAC is one multiply-accumulate. Bias additions are not counted as MACs; thei
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import wraps
-from typing import Concatenate, NamedTuple, ParamSpec
+from typing import NamedTuple
 
 COMPLEX_PRODUCT_MACS = 3
 """Four real products and two sums, two operations a MAC."""
-
-P = ParamSpec("P")
 
 
 class Cost(NamedTuple):
@@ -118,22 +114,6 @@ class Tally:
 
 def _taps(kernel: int | tuple[int, int]) -> int:
     return kernel * kernel if isinstance(kernel, int) else kernel[0] * kernel[1]
-
-
-def alone(count: Callable[Concatenate[Tally, P], None]) -> Callable[P, Cost]:
-    """The cost of one part by itself, from what counts it among others."""
-
-    @wraps(count)
-    def cost(*args: P.args, **kwargs: P.kwargs) -> Cost:
-        tally = Tally()
-        count(tally, *args, **kwargs)
-        return tally.cost()
-
-    return cost
-
-
-conv2d, pointwise = alone(Tally.conv2d), alone(Tally.pointwise)
-norm, fft2d = alone(Tally.norm), alone(Tally.fft2d)
 
 
 def transform_macs(points: int) -> int:

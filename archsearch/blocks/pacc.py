@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archsearch.blocks.counting import Tally, alone
+from archsearch.blocks.counting import Tally
 from archsearch.blocks.layer import Layer, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels, residual_problem
 from archsearch.blocks.live import LiveSet, follow_squeeze
@@ -270,9 +270,6 @@ def count_channel_attention(tally: Tally, channels: int) -> None:
     tally.norm(squeezed)
     tally.pointwise(squeezed, channels, 1, bias=False)
     tally.norm(channels)
-
-
-halves_cost, attention_cost = alone(count_halves), alone(count_channel_attention)
 
 
 class PaccBlock(nn.Module):
