@@ -59,7 +59,7 @@ def test_a_net_gets_a_latency_that_says_how_it_came() -> None:
 
 
 @pytest.mark.parametrize(
-    ("runtime", "most"), [("mnn", 1e-6), ("ncnn", 1e-6), ("onnxruntime", 1e-4)]
+    ("runtime", "most"), [("mnn", 1e-6), ("ncnn", 1e-5), ("onnxruntime", 1e-4)]
 )
 def test_counts_repeat_whatever_ran_before(runtime: str, most: float) -> None:
     """In later jobs of a process and in a new one; here at 64 pixels, where little is executed."""
@@ -85,7 +85,7 @@ def test_a_refused_net_leaves_the_others_theirs() -> None:
     assert "edgenext_xx_small: the converted model computes something else" in str(wrong)
     assert isinstance(first, Latency)
     assert isinstance(last, Latency)
-    assert first.latency_ms == pytest.approx(last.latency_ms, rel=1e-6)
+    assert first.latency_ms == pytest.approx(last.latency_ms, rel=1e-5)
 
 
 def test_a_runtime_that_the_profile_is_not_for_is_refused(tmp_path: Path) -> None:
