@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -90,10 +91,14 @@ def plot_front(
     points = points.dropna(subset=[x.name, y.name])
     stars = points.iloc[:0] if published is None else published.dropna(subset=[x.name, y.name])
     _trials(ax, points, x.name, y.name)
-    _front(ax, points[points["on_front"].astype(bool)], x, y)
+    front = points[points["on_front"].astype(bool)].sort_values([x.name, y.name])
+    _front(ax, front, stars, x, y)
     for way, measure in (("x", x), ("y", y)):
         _scale(ax, way, measure, np.concatenate([points[measure.name], stars[measure.name]]))
-    _stars(ax, stars, points, x.name, y.name)
+    _stars(ax, stars, x.name, y.name)
+    ax.autoscale_view()
+    seen = np.vstack([points[[x.name, y.name]], stars[[x.name, y.name]]])
+    _name(ax, stars, np.vstack([_in_points(ax, seen), _border(ax, front, x, y)]), x.name, y.name)
     _dress(ax, title)
     figure = ax.get_figure(root=True)
     assert figure is not None  # noqa: S101 (axes to draw in are always in a figure)
@@ -128,17 +133,22 @@ def _trials(ax: Axes, points: DataFrame, x: str, y: str) -> None:
         ax.scatter([], [], s=28, fc="none", ec=_INK, lw=0.9, label="stopped early")
 
 
-def _front(ax: Axes, front: DataFrame, x: Quantity, y: Quantity) -> None:
-    """Join the front by the border of what it dominates, and number its trials outside of it."""
+def _front(ax: Axes, front: DataFrame, stars: DataFrame, x: Quantity, y: Quantity) -> None:
+    """Join the front by the border of what it dominates, and number its trials outside of it.
+
+    Published nets get their names instead.
+    """
     if front.empty:
         return
-    front = front.sort_values([x.name, y.name])
     where: Literal["pre", "post"] = "pre" if x.maximize else "post"
     line: dict[str, Any] = {"color": _INK, "lw": 1.3, "alpha": 0.8, "zorder": 4}
     ax.step(front[x.name], front[y.name], where=where, label="front", **line)
     if len(front) > _MOST_NUMBERS:
         return
+    named = set(zip(stars[x.name], stars[y.name], strict=True))
     for number, across, upward in zip(front["number"], front[x.name], front[y.name], strict=True):
+        if (across, upward) in named:
+            continue
         ax.annotate(
             f"{number}",
             (across, upward),
@@ -153,15 +163,28 @@ def _front(ax: Axes, front: DataFrame, x: Quantity, y: Quantity) -> None:
         )
 
 
-def _stars(ax: Axes, stars: DataFrame, points: DataFrame, x: str, y: str) -> None:
-    """Published nets, each with its name at the corner where there is most room."""
+def _border(ax: Axes, front: DataFrame, x: Quantity, y: Quantity) -> Floats:
+    """Places along the line that joins the front, in typographic points."""
+    at = _in_points(ax, front[[x.name, y.name]].to_numpy(float))
+    before, behind = at[:-1], at[1:]
+    across, upward = (before, behind) if x.maximize else (behind, before)
+    corners = np.column_stack([across[:, 0], upward[:, 1]])
+    path = np.insert(at, np.arange(1, len(at)), corners, axis=0)
+    steps = [np.linspace(begin, end, 64) for begin, end in pairwise(path)]
+    return np.vstack([at, *steps])
+
+
+def _stars(ax: Axes, stars: DataFrame, x: str, y: str) -> None:
+    """Published nets."""
     if stars.empty:
         return
     _bars(ax, stars, x, y, colour=_INK, alpha=1.0)
     star: dict[str, Any] = {"s": 190, "c": "#F0E442", "marker": "*", "ec": _INK, "zorder": 6}
     ax.scatter(stars[x], stars[y], label="published net", lw=0.9, **star)
-    ax.autoscale_view()
-    taken = _in_points(ax, np.vstack([points[[x, y]], stars[[x, y]]]))
+
+
+def _name(ax: Axes, stars: DataFrame, taken: Floats, x: str, y: str) -> None:
+    """Name each published net at the corner where most room is left by what is ``taken``."""
     places = _in_points(ax, stars[[x, y]].to_numpy(float))
     rows = zip(stars["net"], stars[x], stars[y], places, strict=True)
     for net, across, upward, place in rows:

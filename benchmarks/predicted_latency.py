@@ -1,7 +1,7 @@
 """How good and how fast predicted latencies are.
 
-    OMP_NUM_THREADS=1 nice python benchmarks/predicted_latency.py
-    OMP_NUM_THREADS=1 nice python benchmarks/predicted_latency.py --nets 100 --counts counts.jsonl
+    OMP_NUM_THREADS=1 python benchmarks/predicted_latency.py
+    OMP_NUM_THREADS=1 python benchmarks/predicted_latency.py --points --nets 100 --counts counts.csv
 
 The rate is of ``Predicted.population`` on random members of the mobile space, in seconds of
 processor time on one thread: "first" with empty memories, "again" the same points once more. With
@@ -13,8 +13,9 @@ learn``, and independent of them.
 from __future__ import annotations
 
 import argparse
-import json
+import csv
 import time
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,12 @@ from scipy.stats import spearmanr
 
 from archsearch.architecture import Architecture
 from archsearch.codes import draw_codes
+from archsearch.cost import count as macs
 from archsearch.cost.population import PopulationCosts
+from archsearch.cost.static import forget
 from archsearch.devices.emulated import Emulated
 from archsearch.devices.predicted import Predicted
-from archsearch.devices.profile import CLASSES, as_array, load
+from archsearch.devices.profile import CLASSES, load
 from archsearch.devices.runtimes import Refused
 from archsearch.seeds import derive
 from archsearch.space import SearchSpace, load_space
@@ -41,11 +44,12 @@ def drawn(space: SearchSpace, number: int) -> Architecture:
 
 
 def rates(space: SearchSpace, boards: list[str], points: int) -> None:
-    """Print nets a second."""
+    """Print nets a second; first what layers cost is forgotten too, which time needs besides."""
     codes = draw_codes(space.tree, np.random.default_rng(1), 3 * points)
     codes = codes[PopulationCosts(space.tree).count(codes).valid][:points]
     for board in boards:
         price = Predicted(load(board)).population(space.tree)
+        forget()
         for name in ("first", "again"):
             began = time.process_time()
             price(codes)
@@ -53,36 +57,49 @@ def rates(space: SearchSpace, boards: list[str], points: int) -> None:
             print(f"{board:16} {name:6} {rate:10,.0f} nets/s, n = {len(codes)}")
 
 
-def counted(space: SearchSpace, nets: int, file: Path) -> dict[int, list[float]]:
+def numbers(space: SearchSpace, nets: int, most_macs: float) -> list[int]:
+    """Numbers of the first members that have at most so many MACs."""
+    few = (number for number in count() if macs(drawn(space, number)).macs <= most_macs)
+    return list(islice(few, nets))
+
+
+def counted(given: argparse.Namespace, members: dict[int, Architecture]) -> dict[int, list[float]]:
     """Executed instructions of members by number, emulated where the file has none."""
-    lines = file.read_text().splitlines() if file.exists() else []
-    found = {row["i"]: list(row["counts"].values()) for row in map(json.loads, lines)}
-    todo = [number for number in range(nets) if number not in found]
+    found: dict[int, list[float]] = {}
+    if given.counts.exists():
+        with given.counts.open(newline="") as file:
+            for row in csv.DictReader(file):
+                found[int(row["member"])] = [float(row[name]) for name in CLASSES]
+    todo = [number for number in members if number not in found]
     if todo:
-        with Emulated(load("rk3288")) as device, file.open("a") as out:
-            counts = device.counts(drawn(space, number) for number in todo)
+        profile = load(given.boards[0])
+        emulated = Emulated(profile, isa=given.isa, processes=given.processes)
+        with emulated as device, given.counts.open("a") as out:
+            if not found:
+                print("member", *CLASSES, sep=",", file=out)
+            counts = device.counts(members[number] for number in todo)
             for number, one in zip(todo, counts, strict=True):
                 if isinstance(one, Refused):
                     print(f"{number}: left out, {one}")
                     continue
                 found[number] = [one[name] for name in CLASSES]
-                print(json.dumps({"i": number, "counts": dict(one)}), file=out, flush=True)
-    return {number: found[number] for number in range(nets) if number in found}
+                print(number, *map(round, found[number]), sep=",", file=out, flush=True)
+    return {number: found[number] for number in members if number in found}
 
 
-def errors(space: SearchSpace, boards: list[str], nets: int, file: Path) -> None:
+def errors(space: SearchSpace, given: argparse.Namespace) -> None:
     """Print errors against emulation."""
-    counts = counted(space, nets, file)
-    members = [drawn(space, number) for number in counts]
-    array = as_array(dict(zip(CLASSES, np.array(list(counts.values())).T, strict=True)))
-    for board in boards:
+    members = {n: drawn(space, n) for n in numbers(space, given.nets, given.most_macs)}
+    counts = counted(given, members)
+    array = np.array(list(counts.values()))
+    for board in given.boards:
         profile = load(board)
-        device = Predicted(profile)
-        found = np.array([device.latency(member).latency_ms for member in members])
-        emulated = profile.milliseconds(array)
+        device = Predicted(profile, isa=given.isa)
+        found = np.array([device.latency(members[number]).latency_ms for number in counts])
+        emulated = profile.milliseconds(array, isa=given.isa)
         off = found / emulated - 1
         print(
-            f"{board:16} MAPE {abs(off).mean():.2%}, bias {off.mean():+.2%}, most "
+            f"{board:20} MAPE {abs(off).mean():.2%}, bias {off.mean():+.2%}, most "
             f"{abs(off).max():.2%}, Spearman {spearmanr(found, emulated)[0]:.4f}, "
             f"{emulated.min():.0f} to {emulated.max():.0f} ms, n = {len(off)}"
         )
@@ -92,14 +109,18 @@ def main() -> None:
     """Print all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--boards", nargs="+", default=["rk3288", "raspberry_pi_4"])
-    parser.add_argument("--points", type=int, default=50_000)
+    parser.add_argument("--points", type=int, nargs="*", default=[3_000, 50_000])
     parser.add_argument("--nets", type=int, default=0)
-    parser.add_argument("--counts", type=Path, default=Path("predicted_latency_counts.jsonl"))
+    parser.add_argument("--most-macs", type=float, default=float("inf"))
+    parser.add_argument("--isa", default="aarch64-fp32")
+    parser.add_argument("--counts", type=Path, default=Path("predicted_latency_counts.csv"))
+    parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     space = load_space(SPACE)
-    rates(space, given.boards, given.points)
+    for points in given.points:
+        rates(space, given.boards, points)
     if given.nets:
-        errors(space, given.boards, given.nets, given.counts)
+        errors(space, given)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from counted_alone import fft2d
+
 from archsearch.architecture import Architecture
-from archsearch.blocks.counting import fft2d
 from archsearch.blocks.gnconv import GnConv, order_widths
 
 

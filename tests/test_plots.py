@@ -128,6 +128,21 @@ def test_the_front_is_numbered_unless_it_is_crowded() -> None:
     assert texts(plot_front(long, MACS, ACCURACY)) == []
 
 
+def test_a_published_net_on_the_front_has_its_name_alone() -> None:
+    """The number of its trial would lie under the name."""
+    star = nets().iloc[:1].assign(macs=2e8, val_accuracy=0.6)
+    found = texts(plot_front(points(), MACS, ACCURACY, published=star))
+    assert found == ["0", "2", "edgenext_xx_small"]
+
+
+def test_a_name_keeps_off_the_line_of_the_front() -> None:
+    """A star close above the line has its name above it, where else it stands below."""
+    star = nets().iloc[:1].assign(macs=4e8, val_accuracy=0.607)
+    figure = plot_front(points(), MACS, ACCURACY, published=star)
+    (name,) = (t for t in figure.axes[0].texts if t.get_text() == "edgenext_xx_small")
+    assert name.get_verticalalignment() == "bottom"
+
+
 @pytest.mark.parametrize(("most", "scale"), [(4.9e8, "linear"), (5.1e8, "log")])
 def test_counts_that_span_more_than_a_factor_of_five_get_a_log_axis(
     most: float, scale: str

@@ -13,6 +13,8 @@ from small_spaces import Data, space_data, space_of, spaces
 
 from archsearch import published
 from archsearch.blocks.conv_encoder import ConvEncoder
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Site
 from archsearch.codes import IntArray, active, codes_of, draw_codes
 from archsearch.cost import count, memory, population, slots
 from archsearch.cost.population import Counted, PopulationCosts
@@ -223,14 +225,14 @@ def test_what_was_met_is_not_evaluated_again(monkeypatch: pytest.MonkeyPatch) ->
         )
     )
     calls = 0
-    cost = ConvEncoder.cost
+    count = ConvEncoder.count
 
-    def watched(layer: ConvEncoder, site: slots.Site) -> slots.Cost:
+    def watched(layer: ConvEncoder, site: Site, tally: Tally) -> None:
         nonlocal calls
         calls += 1
-        return cost(layer, site)
+        count(layer, site, tally)
 
-    monkeypatch.setattr(ConvEncoder, "cost", watched)
+    monkeypatch.setattr(ConvEncoder, "count", watched)
     forget()
     costs = PopulationCosts(space.tree)
     costs.count(draw(space, 500))

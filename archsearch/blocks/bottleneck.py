@@ -10,12 +10,12 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archsearch.blocks.counting import conv2d, norm, pointwise
-from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Layer, Site
 from archsearch.blocks.leaves import OddKernel, Ratio
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.operators import Operator, Operators, halves, product
-from archsearch.blocks.pacc import HalvesCircular, follow_halves, halves_cost, halves_problem
+from archsearch.blocks.pacc import HalvesCircular, count_halves, follow_halves, halves_problem
 
 
 class BottleneckBlock(nn.Module):
@@ -59,17 +59,22 @@ class Bottleneck(Layer):
         """Size of the output map: halved and rounded up at stride 2."""
         return -(-height // self.stride), -(-width // self.stride)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``."""
         inner, out_height, out_width = self._inner(site), *self.out_size(site.height, site.width)
         pixels = out_height * out_width
-        total = pointwise(site.in_channels, inner, site.height * site.width, bias=False)
-        total += norm(inner) + self._spatial_cost(site, pixels) + norm(inner)
-        total += pointwise(inner, site.channels, pixels, bias=False) + norm(site.channels)
-        if self._keeps_shape(site):
-            return total
-        projection = pointwise(site.in_channels, site.channels, pixels, bias=False)
-        return total + projection + norm(site.channels)
+        tally.pointwise(site.in_channels, inner, site.height * site.width, bias=False)
+        tally.norm(inner)
+        if self.kernel == "global":
+            count_halves(tally, inner, site.height, site.width, self.position, dense=True)
+        else:
+            tally.conv2d(inner, inner, self.kernel, pixels, bias=False)
+        tally.norm(inner)
+        tally.pointwise(inner, site.channels, pixels, bias=False)
+        tally.norm(site.channels)
+        if not self._keeps_shape(site):
+            tally.pointwise(site.in_channels, site.channels, pixels, bias=False)
+            tally.norm(site.channels)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
@@ -128,12 +133,6 @@ class Bottleneck(Layer):
 
     def _keeps_shape(self, site: Site) -> bool:
         return self.stride == 1 and site.in_channels == site.channels
-
-    def _spatial_cost(self, site: Site, pixels: int) -> Cost:
-        inner = self._inner(site)
-        if self.kernel == "global":
-            return halves_cost(inner, site.height, site.width, self.position, dense=True)
-        return conv2d(inner, inner, self.kernel, pixels, bias=False)
 
     def _spatial(self, site: Site) -> nn.Module:
         inner, kernel = self._inner(site), self.kernel

@@ -10,10 +10,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from archsearch.blocks.counting import depthwise, pointwise
-from archsearch.blocks.counting import matmul as matmul_cost
-from archsearch.blocks.counting import norm as norm_cost
-from archsearch.blocks.layer import Cost, Layer, Shape, Site
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Layer, Shape, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels, residual_problem
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import LayerNorm2d
@@ -175,21 +173,28 @@ class Cmt(Layer):
         """
         return {self._table: (self.heads, site.height * site.width, self._keys(site))}
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``, the relative-position table left out."""
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what runs at ``site``; the relative-position table is the stage's."""
         channels, pixels, keys = site.channels, site.height * site.width, self._keys(site)
-        head_width = channels // self.heads
-        total = norm_cost(channels) + norm_cost(channels)
-        total += pointwise(channels, 2 * channels, pixels)  # queries and output
-        total += pointwise(channels, 2 * channels, keys)  # keys and values
-        total += matmul_cost(pixels, head_width, keys, batch=self.heads)
-        total += matmul_cost(pixels, keys, head_width, batch=self.heads)
-        total += self._ffn_cost(site)
+        heads, reduction = self.heads, self.reduction
+        head_width, hidden = channels // heads, hidden_channels(channels, self.expand)
         if self.perception:
-            total += depthwise(channels, 3, pixels)
-        if self.reduction > 1:
-            total += depthwise(channels, self.reduction, keys) + norm_cost(channels)
-        return total
+            tally.depthwise(channels, 3, pixels)
+        tally.norm(channels)
+        if reduction > 1:
+            tally.depthwise(channels, reduction, keys)
+            tally.norm(channels)
+        tally.pointwise(channels, 2 * channels, pixels)  # queries and output
+        tally.pointwise(channels, 2 * channels, keys)  # keys and values
+        tally.matmul(pixels, head_width, keys, batch=heads)
+        tally.matmul(pixels, keys, head_width, batch=heads)
+        tally.norm(channels)
+        tally.pointwise(channels, hidden, pixels)
+        tally.norm(hidden)
+        tally.depthwise(hidden, 3, pixels)
+        tally.norm(hidden)
+        tally.pointwise(hidden, channels, pixels)
+        tally.norm(channels)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
@@ -276,15 +281,3 @@ class Cmt(Layer):
     def _keys(self, site: Site) -> int:
         height, width = key_size((site.height, site.width), self.reduction)
         return height * width
-
-    def _ffn_cost(self, site: Site) -> Cost:
-        channels, pixels = site.channels, site.height * site.width
-        hidden = hidden_channels(channels, self.expand)
-        return (
-            pointwise(channels, hidden, pixels)
-            + norm_cost(hidden)
-            + depthwise(hidden, 3, pixels)
-            + norm_cost(hidden)
-            + pointwise(hidden, channels, pixels)
-            + norm_cost(channels)
-        )

@@ -8,15 +8,15 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from archsearch.blocks.counting import depthwise
-from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Layer, Site
 from archsearch.blocks.leaves import OddKernel, Ratio, hidden_channels, residual_problem
 from archsearch.blocks.live import LiveSet
-from archsearch.blocks.mlp import ScaledMlp, follow_mlp, mlp_cost
+from archsearch.blocks.mlp import ScaledMlp, count_mlp, follow_mlp
 from archsearch.blocks.norms import Norm
 from archsearch.blocks.operators import Operators, halves, scaled_mlp
 from archsearch.blocks.operators import depthwise as depthwise_operator
-from archsearch.blocks.pacc import HalvesCircular, follow_halves, halves_cost
+from archsearch.blocks.pacc import HalvesCircular, count_halves, follow_halves
 
 
 class ConvEncoderBlock(nn.Module):
@@ -65,22 +65,26 @@ class ConvEncoder(Layer):
             )
         return residual_problem(site)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
-        pixels = site.height * site.width
-        mlp = mlp_cost(site.channels, self.expand, pixels)
-        if self.kernel == "global":
-            return halves_cost(site.channels, site.height, site.width, self.position) + mlp
-        return depthwise(site.channels, self.kernel, pixels, bias=self._bias) + mlp
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``."""
+        _, channels, height, width = site
+        kernel, pixels = self.kernel, height * width
+        if kernel == "global":
+            count_halves(tally, channels, height, width, self.position)
+        else:
+            tally.depthwise(channels, kernel, pixels, bias=self._bias)
+        count_mlp(tally, channels, self.expand, pixels)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
+        _, channels, height, width = site
+        pixels = height * width
         if self.kernel == "global":
-            follow_halves(live, site.channels, site.height, site.width, self.position, held=True)
+            follow_halves(live, channels, height, width, self.position, held=True)
         else:
-            live.write(site.elements)
-        follow_mlp(live, site.channels, self.expand, site.height * site.width)
-        live.free(site.elements)
+            live.write(channels * pixels)
+        follow_mlp(live, channels, self.expand, pixels)
+        live.free(channels * pixels)
 
     def operators(self, site: Site) -> Operators:
         """What a runtime executes at ``site``."""

@@ -9,9 +9,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from torch import nn
 
-from archsearch.blocks.counting import conv2d
-from archsearch.blocks.counting import norm as norm_cost
-from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Layer, Site
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import NORMS, LayerNorm2d
 from archsearch.blocks.operators import Operator, Operators, product
@@ -42,13 +41,19 @@ class ConvDown(Layer):
 
     def out_size(self, height: int, width: int) -> tuple[int, int]:
         """Size of the output map for an input map of this size."""
-        return self._out_length(height), self._out_length(width)
+        stride = self.stride
+        if self._padded:
+            return -(-height // stride), -(-width // stride)
+        return patches(height, stride), patches(width, stride)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
-        height, width = self.out_size(site.height, site.width)
-        conv = conv2d(site.in_channels, site.channels, self.kernel, height * width, bias=self._bias)
-        return conv if self.norm == "none" else conv + norm_cost(self._normed(site))
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``."""
+        in_channels, channels, height, width = site
+        out_height, out_width = self.out_size(height, width)
+        pixels = out_height * out_width
+        tally.conv2d(in_channels, channels, self.kernel, pixels, bias=self._bias)
+        if self.norm != "none":
+            tally.norm(self._normed(site))
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
@@ -90,9 +95,6 @@ class ConvDown(Layer):
     def _bias(self) -> bool:
         return self.norm != "batch"
 
-    def _out_length(self, length: int) -> int:
-        return -(-length // self.stride) if self._padded else patches(length, self.stride)
-
     def _normed(self, site: Site) -> int:
         return site.in_channels if self.norm_first else site.channels
 
@@ -122,11 +124,11 @@ class CmtPatch(Layer):
         """Size of the output map for an input map of this size."""
         return patches(height, 2), patches(width, 2)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``."""
         height, width = self.out_size(site.height, site.width)
-        conv = conv2d(site.in_channels, site.channels, 2, height * width)
-        return conv + norm_cost(site.channels)
+        tally.conv2d(site.in_channels, site.channels, 2, height * width)
+        tally.norm(site.channels)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""

@@ -13,12 +13,11 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from archsearch.blocks.counting import depthwise, fft2d, pointwise
-from archsearch.blocks.counting import norm as norm_cost
-from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Layer, Site
 from archsearch.blocks.leaves import OddKernel, Ratio, hidden_channels, residual_problem
 from archsearch.blocks.live import LiveSet
-from archsearch.blocks.mlp import ScaledMlp, follow_mlp, mlp_cost
+from archsearch.blocks.mlp import ScaledMlp, count_mlp, follow_mlp
 from archsearch.blocks.norms import LayerNorm2d, LayerScale
 from archsearch.blocks.operators import (
     Operator,
@@ -230,48 +229,58 @@ class GnConv(Layer):
             )
         return residual_problem(site)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``; the Fourier transforms by their textbook count."""
-        channels, pixels = site.channels, site.height * site.width
-        total = (
-            norm_cost(channels)
-            + pointwise(channels, 2 * channels, pixels)
-            + self._spatial_cost(site)
-            + pointwise(channels, channels, pixels)
-            + Cost(params=channels)
-            + mlp_cost(channels, self.expand, pixels)
-        )
-        for width in order_widths(channels, self.order)[:-1]:
-            total += pointwise(width, 2 * width, pixels)
-        return total
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what runs at ``site``, the Fourier transforms by their textbook count."""
+        _, channels, height, width = site
+        pixels, widths = height * width, order_widths(channels, self.order)
+        tally.norm(channels)
+        tally.pointwise(channels, 2 * channels, pixels)
+        self._count_spatial(sum(widths), height, width, tally)
+        for part in widths[:-1]:
+            tally.pointwise(part, 2 * part, pixels)
+        tally.pointwise(channels, channels, pixels)
+        tally.params += channels  # layer scale
+        count_mlp(tally, channels, self.expand, pixels)
+
+    def _count_spatial(self, channels: int, height: int, width: int, tally: Tally) -> None:
+        kernel, pixels = self.kernel, height * width
+        if kernel != "global":
+            tally.depthwise(channels, kernel, pixels)
+            return
+        half = channels // 2
+        tally.norm(channels)
+        tally.depthwise(half, 3, pixels, bias=False)
+        tally.fft2d(half, height, width)
+        tally.params += 2 * half * height * (width // 2 + 1)  # the complex filter
+        tally.norm(channels)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
-        map_, pixels = site.elements, site.height * site.width
-        filtered, widths = self._filtered(site) * pixels, order_widths(site.channels, self.order)
+        _, channels, height, width = site
+        pixels, widths = height * width, order_widths(channels, self.order)
+        map_, filtered = channels * pixels, sum(widths)
         live.write(map_)
         live.replace(map_, 2 * map_)
-        self._follow_spatial(site, live)
+        self._follow_spatial(filtered, height, width, live)
         if self.order > 1:
             live.write(widths[0] * pixels)
         live.free(2 * map_)
-        for width in widths[:-1]:
-            live.replace(width * pixels, 2 * width * pixels)
+        for part in widths[:-1]:
+            live.replace(part * pixels, 2 * part * pixels)
         if self.order > 1:
-            live.free(filtered)
+            live.free(filtered * pixels)
         live.replace(map_, map_)
         live.free(map_)
         live.write(map_)
-        follow_mlp(live, site.channels, self.expand, pixels)
+        follow_mlp(live, channels, self.expand, pixels)
         live.free(map_)
 
-    def _follow_spatial(self, site: Site, live: LiveSet) -> None:
+    def _follow_spatial(self, channels: int, height: int, width: int, live: LiveSet) -> None:
         """From the projection, which stays for its first part, to the filtered rest."""
-        channels = self._filtered(site)
-        filtered = channels * site.height * site.width
+        filtered = channels * height * width
         live.write(filtered)
         if self.kernel == "global":
-            spectrum = channels * site.height * (site.width // 2 + 1)
+            spectrum = channels * height * (width // 2 + 1)
             live.write(spectrum)
             live.replace(spectrum, filtered // 2)
             live.replace(filtered, filtered // 2)
@@ -326,20 +335,6 @@ class GnConv(Layer):
 
     def _filtered(self, site: Site) -> int:
         return sum(order_widths(site.channels, self.order))
-
-    def _spatial_cost(self, site: Site) -> Cost:
-        channels, pixels = self._filtered(site), site.height * site.width
-        if self.kernel != "global":
-            return depthwise(channels, self.kernel, pixels)
-        half = channels // 2
-        spectrum = 2 * half * site.height * (site.width // 2 + 1)
-        return (
-            norm_cost(channels)
-            + depthwise(half, 3, pixels, bias=False)
-            + fft2d(half, site.height, site.width)
-            + Cost(params=spectrum)
-            + norm_cost(channels)
-        )
 
     def _spatial(self, site: Site) -> nn.Module:
         channels = self._filtered(site)

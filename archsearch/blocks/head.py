@@ -7,9 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from archsearch.blocks.counting import norm as norm_cost
-from archsearch.blocks.counting import pointwise
-from archsearch.blocks.layer import Cost
+from archsearch.blocks.counting import Cost, Tally
 from archsearch.blocks.leaves import Epsilon
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import ACTIVATIONS, Activation, LayerNorm2d
@@ -76,14 +74,14 @@ class Head(BaseModel):
 
     def cost(self, channels: int, height: int, width: int, classes: int) -> Cost:
         """Closed-form cost on a map (channels, height, width)."""
-        features = self.project or channels
-        total = pointwise(features, classes, 1)
-        if self.norm != "none":
-            total += norm_cost(features)
+        tally, features = Tally(), self.project or channels
         if self.project:
-            total += pointwise(channels, features, height * width, bias=self.bias)
-            total += norm_cost(features)
-        return total
+            tally.pointwise(channels, features, height * width, bias=self.bias)
+            tally.norm(features)
+        if self.norm != "none":
+            tally.norm(features)
+        tally.pointwise(features, classes, 1)
+        return tally.cost()
 
     def live(self, channels: int, height: int, width: int, classes: int) -> int:
         """Elements of the largest live set on a map (channels, height, width); see ``Layer``."""

@@ -10,15 +10,15 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from archsearch.blocks.counting import depthwise, norm, pointwise
-from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Layer, Site
 from archsearch.blocks.leaves import OddKernel, Ratio
-from archsearch.blocks.live import LiveSet
+from archsearch.blocks.live import LiveSet, follow_squeeze
 from archsearch.blocks.norms import ACTIVATIONS
 from archsearch.blocks.operators import Operator, Operators, halves, loose_activation, product
 from archsearch.blocks.operators import activation as activation_operator
 from archsearch.blocks.operators import depthwise as depthwise_operator
-from archsearch.blocks.pacc import HalvesCircular, follow_halves, halves_cost, halves_problem
+from archsearch.blocks.pacc import HalvesCircular, count_halves, follow_halves, halves_problem
 
 
 def rounded(channels: float) -> int:
@@ -26,7 +26,7 @@ def rounded(channels: float) -> int:
 
     MobileNet's rule for widths; at least 8.
     """
-    nearest = max(8, floor(channels + 4) // 8 * 8)
+    nearest = floor(channels + 4) // 8 * 8 or 8
     return nearest + 8 if nearest < 0.9 * channels else nearest
 
 
@@ -90,43 +90,48 @@ class InvertedResidual(Layer):
 
     def out_size(self, height: int, width: int) -> tuple[int, int]:
         """Size of the output map: halved and rounded up at stride 2."""
-        return -(-height // self.stride), -(-width // self.stride)
+        stride = self.stride
+        return -(-height // stride), -(-width // stride)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
-        hidden, out_height, out_width = self._hidden(site), *self.out_size(site.height, site.width)
-        pixels = out_height * out_width
-        total = self._spatial_cost(site, pixels) + norm(hidden) + self._squeeze_cost(site)
-        total += pointwise(hidden, site.channels, pixels, bias=False) + norm(site.channels)
-        if self.expand == 1:
-            return total
-        expand = pointwise(site.in_channels, hidden, site.height * site.width, bias=False)
-        return total + expand + norm(hidden)
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``."""
+        in_channels, channels, height, width = site
+        hidden, kernel = self._hidden(site), self.kernel
+        out_height, out_width = self.out_size(height, width)
+        out_pixels = out_height * out_width
+        if self.expand != 1:
+            tally.pointwise(in_channels, hidden, height * width, bias=False)
+            tally.norm(hidden)
+        if kernel == "global":
+            count_halves(tally, hidden, height, width, self.position)
+        else:
+            tally.depthwise(hidden, kernel, out_pixels, bias=False)
+        tally.norm(hidden)
+        if self.squeeze:
+            squeezed = self._squeezed(site)
+            tally.pointwise(hidden, squeezed, 1)
+            tally.pointwise(squeezed, hidden, 1)
+        tally.pointwise(hidden, channels, out_pixels, bias=False)
+        tally.norm(channels)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
-        hidden, pixels = self._hidden(site), site.height * site.width
-        out_pixels = prod(self.out_size(site.height, site.width))
-        adds, held = self._adds(site), self._adds(site)
+        in_channels, channels, height, width = site
+        hidden, (out_height, out_width) = self._hidden(site), self.out_size(height, width)
+        pixels, filtered = height * width, hidden * out_height * out_width
+        adds = held = self._adds(site)
         if self.expand != 1:
-            live.replace(0 if adds else site.elements, hidden * pixels)
+            live.replace(0 if adds else in_channels * pixels, hidden * pixels)
             held = False
         if self.kernel == "global":
-            follow_halves(live, hidden, site.height, site.width, self.position, held=held)
+            follow_halves(live, hidden, height, width, self.position, held=held)
         else:
-            live.replace(0 if held else hidden * pixels, hidden * out_pixels)
-        self._follow_squeeze(site, live)
-        live.replace(hidden * out_pixels, site.channels * out_pixels)
-        if adds:
-            live.free(site.elements)
-
-    def _follow_squeeze(self, site: Site, live: LiveSet) -> None:
+            live.replace(0 if held else hidden * pixels, filtered)
         if self.squeeze:
-            hidden, squeezed = self._hidden(site), self._squeezed(site)
-            live.write(hidden)
-            live.replace(hidden, squeezed)
-            live.replace(squeezed, hidden)
-            live.free(hidden)
+            follow_squeeze(live, hidden, self._squeezed(site))
+        live.replace(filtered, channels * out_height * out_width)
+        if adds:
+            live.free(in_channels * pixels)
 
     def operators(self, site: Site) -> Operators:
         """What a runtime executes at ``site``."""
@@ -184,22 +189,11 @@ class InvertedResidual(Layer):
         return self.stride == 1 and site.in_channels == site.channels
 
     def _hidden(self, site: Site) -> int:
-        return site.in_channels if self.expand == 1 else rounded(site.in_channels * self.expand)
+        expand = self.expand
+        return site.in_channels if expand == 1 else rounded(site.in_channels * expand)
 
     def _squeezed(self, site: Site) -> int:
         return max(1, round(site.in_channels * self.squeeze))
-
-    def _squeeze_cost(self, site: Site) -> Cost:
-        if not self.squeeze:
-            return Cost()
-        hidden, squeezed = self._hidden(site), self._squeezed(site)
-        return pointwise(hidden, squeezed, 1) + pointwise(squeezed, hidden, 1)
-
-    def _spatial_cost(self, site: Site, pixels: int) -> Cost:
-        hidden = self._hidden(site)
-        if self.kernel == "global":
-            return halves_cost(hidden, site.height, site.width, self.position)
-        return depthwise(hidden, self.kernel, pixels, bias=False)
 
     def _spatial(self, site: Site) -> nn.Module:
         hidden, kernel = self._hidden(site), self.kernel

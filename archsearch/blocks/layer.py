@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 
+from archsearch.blocks.counting import Cost, Tally
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.operators import Operators
+
+__all__ = ["Cost", "Layer", "Shape", "Site"]
 
 Shape = tuple[int, ...]
 
 
-class Cost(NamedTuple):
-    """Cost of inference at batch 1.
-
-    ``params`` counts trainable numbers. ``macs`` counts multiply-accumulates of convolutions,
-    linear layers and matrix products (FFT included, see ``counting.fft2d``); norms, activations,
-    biases, resizing and elementwise products of real numbers are not counted. ``activations``
-    counts the elements written by the operators that ``macs`` counts, a complex number as one.
-    """
-
-    params: int = 0
-    macs: int = 0
-    activations: int = 0
-
-    def __add__(self, other: object) -> Cost:
-        """Add two costs field by field."""
-        if not isinstance(other, Cost):
-            return NotImplemented
-        params, macs, activations = self
-        more_params, more_macs, more_activations = other
-        return Cost(params + more_params, macs + more_macs, activations + more_activations)
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """Where a layer stands: channels it gets and gives, and the size of the map that it gets."""
 
     in_channels: int
@@ -55,8 +34,9 @@ class Site:
 class Layer(BaseModel):
     """A layer of the language: its fields are its leaves.
 
-    A layer is a plain immutable value. It knows its rule (``problem``), its closed-form ``cost``
-    and how to ``build`` its module; the three stand in one file so that they cannot drift apart.
+    A layer is a plain immutable value. It knows its rule (``problem``), the closed forms of its
+    cost (``count``, ``follow``) and how to ``build`` its module; they stand in one file so that
+    they cannot drift apart.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -78,6 +58,12 @@ class Layer(BaseModel):
 
     def cost(self, site: Site) -> Cost:
         """Closed-form cost at ``site``, shared parameters left out."""
+        tally = Tally()
+        self.count(site, tally)
+        return tally.cost()
+
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``, shared parameters left out."""
         raise NotImplementedError
 
     def live(self, site: Site) -> int:

@@ -24,7 +24,7 @@ Epsilon = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 def hidden_channels(channels: int, ratio: float) -> int:
     """Width of an expanded layer: rounded down as in the official code of CMT, at least 1."""
-    return max(1, floor(channels * ratio))
+    return floor(channels * ratio) or 1
 
 
 def residual_problem(site: Site) -> str | None:

@@ -7,9 +7,7 @@ from types import MappingProxyType
 
 from torch import Tensor, nn
 
-from archsearch.blocks.counting import norm as norm_cost
-from archsearch.blocks.counting import pointwise
-from archsearch.blocks.layer import Cost
+from archsearch.blocks.counting import Tally
 from archsearch.blocks.leaves import hidden_channels
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import NORMS, LayerScale, Norm
@@ -43,19 +41,17 @@ class ScaledMlp(nn.Module):
         return branch
 
 
-def mlp_cost(channels: int, expand: float, pixels: int) -> Cost:
-    """Cost of a ``ScaledMlp`` with either norm."""
+def count_mlp(tally: Tally, channels: int, expand: float, pixels: int) -> None:
+    """Count a ``ScaledMlp`` with either norm."""
     hidden = hidden_channels(channels, expand)
-    return (
-        norm_cost(channels)
-        + pointwise(channels, hidden, pixels)
-        + pointwise(hidden, channels, pixels)
-        + Cost(params=channels)
-    )
+    tally.norm(channels)
+    tally.pointwise(channels, hidden, pixels)
+    tally.pointwise(hidden, channels, pixels)
+    tally.params += channels  # layer scale
 
 
 def follow_mlp(live: LiveSet, channels: int, expand: float, pixels: int) -> None:
     """Follow a ``ScaledMlp`` over a map that dies with its norm."""
-    hidden = hidden_channels(channels, expand)
-    live.replace(channels * pixels, hidden * pixels)
-    live.replace(hidden * pixels, channels * pixels)
+    map_, hidden = channels * pixels, hidden_channels(channels, expand) * pixels
+    live.replace(map_, hidden)
+    live.replace(hidden, map_)

@@ -10,8 +10,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archsearch.blocks.counting import conv2d, norm, pointwise
-from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Layer, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels, residual_problem
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.operators import Operator, Operators, product
@@ -19,8 +19,8 @@ from archsearch.blocks.operators import attention as attention_operators
 from archsearch.blocks.operators import feed_forward as feed_forward_operators
 from archsearch.blocks.transformer import (
     TransformerLayer,
-    attention_cost,
-    feed_forward_cost,
+    count_attention,
+    count_feed_forward,
     follow_transformer,
 )
 
@@ -103,11 +103,12 @@ def conv_norm(in_channels: int, channels: int, kernel: int, *, groups: int = 1) 
     )
 
 
-def conv_norm_cost(
-    in_channels: int, channels: int, kernel: int, pixels: int, *, groups: int = 1
-) -> Cost:
-    """Cost of ``conv_norm`` on a map of ``pixels``."""
-    return conv2d(in_channels, channels, kernel, pixels, groups=groups, bias=False) + norm(channels)
+def count_conv_norm(
+    tally: Tally, in_channels: int, channels: int, kernel: int, pixels: int, *, groups: int = 1
+) -> None:
+    """Count ``conv_norm`` on a map of ``pixels``."""
+    tally.conv2d(in_channels, channels, kernel, pixels, groups=groups, bias=False)
+    tally.norm(channels)
 
 
 class MobileVit(Layer):
@@ -137,21 +138,23 @@ class MobileVit(Layer):
             return f"inner: {self.inner} does not divide by heads: {self.heads}; change one of them"
         return residual_problem(site)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``."""
         channels, inner, pixels = site.channels, self.inner, site.height * site.width
-        total = conv_norm_cost(channels, channels, 3, pixels)
-        total += pointwise(channels, inner, pixels, bias=False)
-        for _ in range(self.depth):
-            total += self._layer_cost(site)
-        total += norm(inner) + conv_norm_cost(inner, channels, 1, pixels)
-        return total + conv_norm_cost(2 * channels, channels, 3, pixels)
+        count_conv_norm(tally, channels, channels, 3, pixels)
+        tally.pointwise(channels, inner, pixels, bias=False)
+        layer = Tally()
+        self._count_layer(site, layer)
+        tally.add(layer, self.depth)
+        tally.norm(inner)
+        count_conv_norm(tally, inner, channels, 1, pixels)
+        count_conv_norm(tally, 2 * channels, channels, 3, pixels)
 
-    def _layer_cost(self, site: Site) -> Cost:
+    def _count_layer(self, site: Site, tally: Tally) -> None:
         pixels = padded(site.height, self.patch) * padded(site.width, self.patch)
         places = self.patch**2
-        attention = attention_cost(self.inner, self.heads, pixels // places, places)
-        return attention + feed_forward_cost(self.inner, self._hidden(), pixels)
+        count_attention(tally, self.inner, self.heads, pixels // places, places)
+        count_feed_forward(tally, self.inner, self._hidden(), pixels)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""

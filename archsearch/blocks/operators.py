@@ -16,8 +16,9 @@ PRODUCTS = frozenset(("product", "depthwise", "matmul"))
 """Kinds whose multiply-accumulates ``Cost.macs`` counts."""
 
 ELEMENTWISE = frozenset(
-    ("silu", "gelu", "hardswish", "sigmoid", "clip", "neg", "sum", "div", "scale", "loop", "pool")
-)
+    ("silu", "gelu", "hardswish", "sigmoid", "square", "sqrt", "clip", "neg", "sum", "div", "scale",
+     "loop", "pool")
+)  # fmt: skip
 """Kinds that compute each element of a map by itself."""
 
 COPIES = frozenset(("pack", "swap", "spread", "shuffle"))
@@ -30,8 +31,8 @@ class Operator(NamedTuple):
 
     Attributes:
         kind: ``"product"`` (a convolution or linear layer), ``"depthwise"``, ``"matmul"`` (of two
-            maps), ``"norm"`` (layer norm), ``"softmax"``, ``"mean"``, or one of ``ELEMENTWISE`` or
-            ``COPIES``.
+            maps), ``"norm"`` (layer norm), ``"softmax"``, ``"mean"``, ``"total"`` (a sum over the
+            pixels of each channel), or one of ``ELEMENTWISE`` or ``COPIES``.
         channels: that it writes, of all groups; columns of a matrix product.
         pixels: that it writes for each channel; rows of a matrix product.
         inner: channels that are summed over.
@@ -96,6 +97,23 @@ def layer_norm(channels: int, pixels: int) -> Operators:
     """A layer norm over the channels of a map, with the way to channels last and back."""
     swap = Operator("swap", channels, pixels)
     return (swap, Operator("norm", channels, pixels), swap)
+
+
+def unit_rows(heads: int, width: int, pixels: int) -> Operators:
+    """Each channel of a map divided by its Euclidean norm over the pixels, part by part."""
+    channels = heads * width
+    copy = Operator("pack", channels, pixels)
+    return (
+        copy,
+        Operator("square", channels, pixels),
+        copy,
+        Operator("total", channels, pixels),
+        Operator("sqrt", channels, 1),
+        Operator("clip", heads, width),
+        Operator("spread", channels, pixels),
+        copy,
+        Operator("div", channels, pixels),
+    )
 
 
 def scaled_sum(channels: int, pixels: int) -> Operators:

@@ -17,16 +17,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archsearch.blocks.counting import conv2d, depthwise, norm, pointwise
-from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Layer, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels, residual_problem
-from archsearch.blocks.live import LiveSet
-from archsearch.blocks.operators import (
-    Operator,
-    Operators,
-    branch,
-    channel_mixer,
-)
+from archsearch.blocks.live import LiveSet, follow_squeeze
+from archsearch.blocks.operators import Operator, Operators, branch, channel_mixer
 
 Axis = Literal["height", "width"]
 Generation = Literal["interpolate", "crop"]
@@ -189,15 +184,15 @@ def _half(channels: int, axis: Axis, length: int, position: bool, dense: bool) -
     return nn.Sequential(parts)
 
 
-def halves_cost(
-    channels: int, height: int, width: int, position: bool, *, dense: bool = False
-) -> Cost:
-    """Cost of ``HalvesCircular`` on a height x width map."""
+def count_halves(
+    tally: Tally, channels: int, height: int, width: int, position: bool, *, dense: bool = False
+) -> None:
+    """Count ``HalvesCircular`` on a height x width map."""
     half, pixels = channels // 2, height * width
-    groups = 1 if dense else half
-    along_height = conv2d(half, half, (height, 1), pixels, groups=groups)
-    along_width = conv2d(half, half, (1, width), pixels, groups=groups)
-    return along_height + along_width + Cost(params=position * half * (height + width))
+    seen = half if dense else 1
+    tally.conv2d(seen, half, (height, 1), pixels)
+    tally.conv2d(seen, half, (1, width), pixels)
+    tally.params += position * half * (height + width)
 
 
 def follow_halves(
@@ -268,20 +263,13 @@ class ChannelAttention(nn.Module):
         return x * scale
 
 
-def follow_channel_attention(live: LiveSet, channels: int) -> None:
-    """Follow ``ChannelAttention``, which writes over its input."""
+def count_channel_attention(tally: Tally, channels: int) -> None:
+    """Count ``ChannelAttention``; its convolutions see one pixel."""
     squeezed = channels // REDUCTION
-    live.write(channels)
-    live.replace(channels, squeezed)
-    live.replace(squeezed, channels)
-    live.free(channels)
-
-
-def attention_cost(channels: int) -> Cost:
-    """Cost of ``ChannelAttention``; its convolutions see one pixel."""
-    squeezed = channels // REDUCTION
-    squeeze = pointwise(channels, squeezed, 1, bias=False) + norm(squeezed)
-    return squeeze + pointwise(squeezed, channels, 1, bias=False) + norm(channels)
+    tally.pointwise(channels, squeezed, 1, bias=False)
+    tally.norm(squeezed)
+    tally.pointwise(squeezed, channels, 1, bias=False)
+    tally.norm(channels)
 
 
 class PaccBlock(nn.Module):
@@ -307,7 +295,7 @@ class PaccBlock(nn.Module):
 
 
 class PaccLeaves(Layer):
-    """The leaves of the PaCC block, which its frame has too."""
+    """A PaCC block as the sum of its leaves: its frame has them too, and such blocks inside."""
 
     kernel: Kernel = "global"
     """Taps: as many as the map has places along the axis, or this many."""
@@ -321,17 +309,6 @@ class PaccLeaves(Layer):
     """Each branch runs along one axis, then the other; else twice along the same one."""
     expand: Ratio = 2.0
     """Hidden channels of the feed-forward part, by channels."""
-
-
-class Pacc(PaccLeaves):
-    """The ParC meta-former block (ParC-Net, the block of its three last stages).
-
-    The official block ends its feed-forward part by dropout 0.1; regularisation is left to the
-    training recipe here. The official big-kernel block (``bkc_ca_mf_block``) changes two things at
-    once, the padding and the axes of the second convolutions: ``padding`` and ``crossed`` here.
-    """
-
-    kind: ClassVar[str] = "pacc"
 
     def problem(self, site: Site) -> str | None:
         """Say why this layer cannot stand at ``site``, or None."""
@@ -351,20 +328,31 @@ class Pacc(PaccLeaves):
             )
         return residual_problem(site)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
-        channels, pixels, hidden = site.channels, site.height * site.width, self._hidden(site)
-        total = self._line_cost(channels, site.height, pixels)
-        total += self._line_cost(channels, site.width, pixels)
-        total += norm(channels) + norm(channels)
-        total += pointwise(channels, hidden, pixels) + pointwise(hidden, channels, pixels)
-        return total + attention_cost(channels) if self.attention else total
+    def count_block(self, site: Site, tally: Tally) -> None:
+        """Count one block at ``site`` without position embeddings."""
+        _, channels, height, width = site
+        pixels, hidden, kernel = height * width, self._hidden(site), self.kernel
+        for length in (height, width):  # along each axis once in each branch
+            stored = length if kernel == "global" else kernel
+            taps = stored if self.padding == "zero" else min(stored, length)
+            tally.depthwise(channels, (taps, 1), pixels, bias=False)
+            tally.params += channels * (stored - taps)
+        tally.norm(2 * channels)  # the branches' and the mixer's
+        tally.pointwise(channels, hidden, pixels)
+        tally.pointwise(hidden, channels, pixels)
+        if self.attention:
+            count_channel_attention(tally, channels)
+
+    def count_positions(self, site: Site, tally: Tally) -> None:
+        """Count the position embeddings of one block at ``site``."""
+        if self.position:
+            tally.params += site.channels * (site.height + site.width)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
-        map_, hidden = site.elements, self._hidden(site) * site.height * site.width
-        lines = (site.height, site.width)
-        for first, other in (lines, lines[::-1]):
+        _, channels, height, width = site
+        map_, hidden = channels * height * width, self._hidden(site) * height * width
+        for first, other in ((height, width), (width, height)):
             live.write(map_ // 2)
             self._follow_conv(live, map_ // 2, first)
             self._follow_conv(live, map_ // 2, other if self.crossed else first)
@@ -374,7 +362,7 @@ class Pacc(PaccLeaves):
         live.replace(map_, hidden)
         live.replace(hidden, map_)
         if self.attention:
-            follow_channel_attention(live, site.channels)
+            follow_squeeze(live, channels, channels // REDUCTION)
         live.free(map_)
 
     def _follow_conv(self, live: LiveSet, elements: int, length: int) -> None:
@@ -383,6 +371,25 @@ class Pacc(PaccLeaves):
         else:
             taps = length if self.kernel == "global" else min(self.kernel, length)
             follow_circular(live, elements, elements, length, taps)
+
+    def _hidden(self, site: Site) -> int:
+        return hidden_channels(site.channels, self.expand)
+
+
+class Pacc(PaccLeaves):
+    """The ParC meta-former block (ParC-Net, the block of its three last stages).
+
+    The official block ends its feed-forward part by dropout 0.1; regularisation is left to the
+    training recipe here. The official big-kernel block (``bkc_ca_mf_block``) changes two things at
+    once, the padding and the axes of the second convolutions: ``padding`` and ``crossed`` here.
+    """
+
+    kind: ClassVar[str] = "pacc"
+
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``."""
+        self.count_block(site, tally)
+        self.count_positions(site, tally)
 
     def operators(self, site: Site) -> Operators:
         """What a runtime executes at ``site``."""
@@ -403,16 +410,6 @@ class Pacc(PaccLeaves):
             self._branch(site, "width", "height" if self.crossed else "width"),
             self._channel_mixer(site),
         )
-
-    def _hidden(self, site: Site) -> int:
-        return hidden_channels(site.channels, self.expand)
-
-    def _line_cost(self, channels: int, length: int, pixels: int) -> Cost:
-        """Cost of the convolutions and embeddings along one axis, one in each branch."""
-        stored = length if self.kernel == "global" else self.kernel
-        taps = stored if self.padding == "zero" else min(stored, length)
-        unused = Cost(params=channels * (stored - taps + self.position * length))
-        return depthwise(channels, (taps, 1), pixels, bias=False) + unused
 
     def _branch(self, site: Site, *axes: Axis) -> nn.Sequential:
         """One branch: the embedding stands before the norm, which comes once, before both."""

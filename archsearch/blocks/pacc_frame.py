@@ -11,11 +11,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from archsearch.blocks.counting import norm, pointwise
-from archsearch.blocks.layer import Cost, Site
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Site
 from archsearch.blocks.leaves import residual_problem
 from archsearch.blocks.live import LiveSet
-from archsearch.blocks.mobilevit import conv_norm, conv_norm_cost
+from archsearch.blocks.mobilevit import conv_norm, count_conv_norm
 from archsearch.blocks.operators import Operator, Operators, grouped, product
 from archsearch.blocks.pacc import Pacc, PaccLeaves
 
@@ -73,28 +73,29 @@ class PaccFrame(PaccLeaves):
 
     def problem(self, site: Site) -> str | None:
         """Say why this layer cannot stand at ``site``, or None."""
-        inside = self._blocks()[0].problem(self._inner_site(site))
+        inside = super().problem(self._inner_site(site))
         return f"the block inside, at inner: {inside}" if inside else residual_problem(site)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``."""
         channels, inner, pixels = site.channels, self.inner, site.height * site.width
         groups = gcd(channels, inner)
-        total = conv_norm_cost(channels, inner, 3, pixels, groups=groups)
-        total += pointwise(inner, inner, pixels, bias=False)
-        total += norm(inner) + conv_norm_cost(inner, channels, 1, pixels, groups=groups)
-        total += conv_norm_cost(self._fused(site), channels, 3, pixels)
-        for block in self._blocks():
-            total += block.cost(self._inner_site(site))
-        return total
+        count_conv_norm(tally, channels, inner, 3, pixels, groups=groups)
+        tally.pointwise(inner, inner, pixels, bias=False)
+        block = Tally()
+        self.count_block(self._inner_site(site), block)
+        tally.add(block, self.depth)
+        self.count_positions(self._inner_site(site), tally)  # of the first one
+        tally.norm(inner)
+        count_conv_norm(tally, inner, channels, 1, pixels, groups=groups)
+        count_conv_norm(tally, self._fused(site), channels, 3, pixels)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
         map_, wide = site.elements, self.inner * site.height * site.width
         live.write(wide)
         live.replace(wide, wide)
-        for block in self._blocks():
-            block.follow(self._inner_site(site), live)
+        super().follow(self._inner_site(site), live)  # each block: all reach and leave as much
         live.replace(wide, map_)
         if self.fusion == "concat":
             live.replace(2 * map_, 2 * map_)

@@ -11,7 +11,7 @@ from archsearch.blocks.live import LiveSet
 
 def patches(length: int, size: int) -> int:
     """Whole patches of ``size`` pixels on an axis of ``length`` pixels, one at least."""
-    return max(1, length // size)
+    return length // size or 1
 
 
 class PatchConv(nn.Module):
@@ -41,9 +41,10 @@ class PatchConv(nn.Module):
 
 def follow_patch_conv(live: LiveSet, site: Site, size: int, *, held: bool = False) -> None:
     """Follow a ``PatchConv`` at ``site``; its input dies with it, or is ``held`` for others."""
-    read = 0 if held else site.elements
-    filled = site.in_channels * max(site.height, size) * max(site.width, size)
-    if filled > site.elements:
+    in_channels, channels, height, width = site
+    read = 0 if held else in_channels * height * width
+    if height < size or width < size:
+        filled = in_channels * max(height, size) * max(width, size)
         live.replace(read, filled)
         read = filled
-    live.replace(read, site.channels * patches(site.height, size) * patches(site.width, size))
+    live.replace(read, channels * patches(height, size) * patches(width, size))

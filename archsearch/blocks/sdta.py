@@ -11,13 +11,11 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from archsearch.blocks.counting import depthwise, pointwise
-from archsearch.blocks.counting import matmul as matmul_cost
-from archsearch.blocks.counting import norm as norm_cost
-from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Layer, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels, residual_problem
 from archsearch.blocks.live import LiveSet
-from archsearch.blocks.mlp import ScaledMlp, follow_mlp, mlp_cost
+from archsearch.blocks.mlp import ScaledMlp, count_mlp, follow_mlp
 from archsearch.blocks.norms import NORMS, LayerScale, Norm
 from archsearch.blocks.operators import (
     Operator,
@@ -27,6 +25,7 @@ from archsearch.blocks.operators import (
     product,
     scaled_mlp,
     scaled_sum,
+    unit_rows,
 )
 from archsearch.blocks.operators import depthwise as depthwise_operator
 
@@ -181,23 +180,21 @@ class Sdta(Layer):
             )
         return residual_problem(site)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``."""
         channels, pixels = site.channels, site.height * site.width
-        filtered = channels - chunk_widths(channels, self.splits)[-1]
-        head_width = channels // self.heads
-        position = pointwise(2 * _WAVES, channels, pixels) if self.position else Cost()
-        return (
-            depthwise(filtered, 3, pixels)
-            + position
-            + norm_cost(channels)
-            + pointwise(channels, 3 * channels, pixels)
-            + matmul_cost(head_width, pixels, head_width, batch=self.heads)
-            + matmul_cost(head_width, head_width, pixels, batch=self.heads)
-            + pointwise(channels, channels, pixels)
-            + Cost(params=self.heads + channels)
-            + mlp_cost(channels, self.expand, pixels)
-        )
+        filtered, heads = channels - chunk_widths(channels, self.splits)[-1], self.heads
+        head_width = channels // heads
+        tally.depthwise(filtered, 3, pixels)
+        if self.position:
+            tally.pointwise(2 * _WAVES, channels, pixels)
+        tally.norm(channels)
+        tally.pointwise(channels, 3 * channels, pixels)
+        tally.matmul(head_width, pixels, head_width, batch=heads)
+        tally.matmul(head_width, head_width, pixels, batch=heads)
+        tally.pointwise(channels, channels, pixels)
+        tally.params += heads + channels  # temperatures and layer scale
+        count_mlp(tally, channels, self.expand, pixels)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
@@ -264,9 +261,9 @@ class Sdta(Layer):
             site.height * site.width,
             site.channels // self.heads,
         )
-        unit = [Operator("pack", 2 * channels, pixels), Operator("div", channels, pixels)]
         return (
-            *unit * 2,
+            Operator("pack", 2 * channels, pixels),
+            *unit_rows(self.heads, width, pixels) * 2,
             Operator("pack", channels, pixels),
             Operator("shuffle", channels, pixels),
             matmul(width, pixels, width, self.heads),

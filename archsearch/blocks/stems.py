@@ -9,9 +9,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from torch import nn
 
-from archsearch.blocks.counting import conv2d
-from archsearch.blocks.counting import norm as norm_cost
-from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Layer, Site
 from archsearch.blocks.leaves import Epsilon, OddKernel
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import ACTIVATIONS, Activation, LayerNorm2d
@@ -42,13 +41,17 @@ class PatchStem(Layer):
 
     def out_size(self, height: int, width: int) -> tuple[int, int]:
         """Size of the output map for an input map of this size."""
-        return patches(height, self.size), patches(width, self.size)
+        size = self.size
+        return patches(height, size), patches(width, size)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
-        height, width = self.out_size(site.height, site.width)
-        conv = conv2d(site.in_channels, site.channels, self.size, height * width, bias=self._bias)
-        return conv if self.norm == "none" else conv + norm_cost(site.channels)
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``."""
+        in_channels, channels, height, width = site
+        out_height, out_width = self.out_size(height, width)
+        pixels = out_height * out_width
+        tally.conv2d(in_channels, channels, self.size, pixels, bias=self._bias)
+        if self.norm != "none":
+            tally.norm(channels)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
@@ -97,11 +100,11 @@ class ConvStem(Layer):
         """Size of the output map for an input map of this size."""
         return -(-height // self.stride), -(-width // self.stride)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``."""
         height, width = self.out_size(site.height, site.width)
-        conv = conv2d(site.in_channels, site.channels, self.kernel, height * width, bias=False)
-        return conv + norm_cost(site.channels)
+        tally.conv2d(site.in_channels, site.channels, self.kernel, height * width, bias=False)
+        tally.norm(site.channels)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
@@ -150,9 +153,9 @@ class ResnetStem(Layer):
         """Size of the output map for an input map of this size: twice halved and rounded up."""
         return -(-height // 4), -(-width // 4)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
-        return self._conv().cost(site)
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``."""
+        self._conv().count(site, tally)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
@@ -189,13 +192,12 @@ class CmtStem(Layer):
         """Size of the output map for an input map of this size."""
         return -(-height // 2), -(-width // 2)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``."""
         height, width = self.out_size(site.height, site.width)
-        first = conv2d(site.in_channels, site.channels, 3, height * width)
-        other = conv2d(site.channels, site.channels, 3, height * width)
-        norm = norm_cost(site.channels)
-        return first + other + other + norm + norm + norm
+        for in_channels in (site.in_channels, site.channels, site.channels):
+            tally.conv2d(in_channels, site.channels, 3, height * width)
+            tally.norm(site.channels)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""

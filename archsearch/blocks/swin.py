@@ -11,9 +11,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from archsearch.blocks.counting import norm as norm_cost
-from archsearch.blocks.counting import pointwise
-from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Layer, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.norms import LayerNorm2d
@@ -23,8 +22,8 @@ from archsearch.blocks.operators import feed_forward as feed_forward_operators
 from archsearch.blocks.operators import layer_norm as layer_norm_operators
 from archsearch.blocks.transformer import (
     Attention,
-    attention_cost,
-    feed_forward_cost,
+    count_attention,
+    count_feed_forward,
     follow_attention,
     follow_feed_forward,
     heads_problem,
@@ -189,15 +188,15 @@ class Swin(Layer):
             return "shift: true moves by half a window, but window: 1 has none; use a larger window"
         return heads_problem(site, self.heads)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``; attention runs on the map filled up to whole windows."""
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what runs at ``site``: attention, on the map filled up to whole windows."""
         channels, window = site.channels, self._window(site)
         size = whole((site.height, site.width), window)
         tokens = window[0] * window[1]
-        total = attention_cost(channels, self.heads, tokens, size[0] * size[1] // tokens)
-        total += Cost(params=(2 * window[0] - 1) * (2 * window[1] - 1) * self.heads)
+        count_attention(tally, channels, self.heads, tokens, size[0] * size[1] // tokens)
+        tally.params += (2 * window[0] - 1) * (2 * window[1] - 1) * self.heads
         hidden = hidden_channels(channels, self.expand)
-        return total + feed_forward_cost(channels, hidden, site.height * site.width)
+        count_feed_forward(tally, channels, hidden, site.height * site.width)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
@@ -274,11 +273,12 @@ class PatchMerge(Layer):
         """Size of the output map: halved and rounded up."""
         return -(-height // 2), -(-width // 2)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``."""
         height, width = self.out_size(site.height, site.width)
         merged = 4 * site.in_channels
-        return norm_cost(merged) + pointwise(merged, site.channels, height * width, bias=False)
+        tally.norm(merged)
+        tally.pointwise(merged, site.channels, height * width, bias=False)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""

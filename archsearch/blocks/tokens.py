@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Layer, Site
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.operators import Operator, Operators
 from archsearch.blocks.transformer import map_of, tokens_of
@@ -69,9 +70,9 @@ class Tokens(Layer):
         """Number of tokens, and 1."""
         return height * width + 1, 1
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
-        return Cost(params=(site.height * site.width + 2) * site.channels)
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``."""
+        tally.params += (site.height * site.width + 2) * site.channels
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from archsearch.blocks.counting import matmul, pointwise
-from archsearch.blocks.counting import norm as norm_cost
-from archsearch.blocks.layer import Cost, Site
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Site
 from archsearch.blocks.leaves import residual_problem
 from archsearch.blocks.live import LiveSet
 
@@ -66,20 +65,23 @@ class TransformerLayer(nn.Module):
         return fed
 
 
-def attention_cost(channels: int, heads: int, tokens: int, sequences: int = 1) -> Cost:
-    """Cost of an ``Attention`` over ``sequences`` of ``tokens`` each, and of the norm before it."""
+def count_attention(
+    tally: Tally, channels: int, heads: int, tokens: int, sequences: int = 1
+) -> None:
+    """Count an ``Attention`` over ``sequences`` of ``tokens`` each, and the norm before it."""
     per_head, batch = channels // heads, sequences * heads
-    scores = matmul(tokens, per_head, tokens, batch=batch)
-    values = matmul(tokens, tokens, per_head, batch=batch)
-    qkv = pointwise(channels, 3 * channels, sequences * tokens)
-    project = pointwise(channels, channels, sequences * tokens)
-    return norm_cost(channels) + qkv + scores + values + project
+    tally.norm(channels)
+    tally.pointwise(channels, 3 * channels, sequences * tokens)  # queries, keys and values
+    tally.matmul(tokens, per_head, tokens, batch=batch)
+    tally.matmul(tokens, tokens, per_head, batch=batch)
+    tally.pointwise(channels, channels, sequences * tokens)
 
 
-def feed_forward_cost(channels: int, hidden: int, tokens: int) -> Cost:
-    """Cost of a ``TransformerLayer``'s feed-forward part and of its norm."""
-    expand, contract = pointwise(channels, hidden, tokens), pointwise(hidden, channels, tokens)
-    return norm_cost(channels) + expand + contract
+def count_feed_forward(tally: Tally, channels: int, hidden: int, tokens: int) -> None:
+    """Count a ``TransformerLayer``'s feed-forward part and its norm."""
+    tally.norm(channels)
+    tally.pointwise(channels, hidden, tokens)
+    tally.pointwise(hidden, channels, tokens)
 
 
 def follow_transformer(live: LiveSet, tokens: int, scores: int, hidden: int) -> None:

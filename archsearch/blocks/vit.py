@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from torch import Tensor, nn
 
-from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Layer, Site
 from archsearch.blocks.leaves import Ratio, hidden_channels
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.operators import Operator, Operators
@@ -16,8 +17,8 @@ from archsearch.blocks.operators import attention as attention_operators
 from archsearch.blocks.operators import feed_forward as feed_forward_operators
 from archsearch.blocks.transformer import (
     TransformerLayer,
-    attention_cost,
-    feed_forward_cost,
+    count_attention,
+    count_feed_forward,
     follow_transformer,
     heads_problem,
     map_of,
@@ -55,12 +56,12 @@ class Vit(Layer):
         """Say why this layer cannot stand at ``site``, or None."""
         return heads_problem(site, self.heads)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count what the module holds and computes at ``site``."""
         channels, pixels = site.channels, site.height * site.width
         hidden = hidden_channels(channels, self.expand)
-        attention = attention_cost(channels, self.heads, pixels)
-        return attention + feed_forward_cost(channels, hidden, pixels)
+        count_attention(tally, channels, self.heads, pixels)
+        count_feed_forward(tally, channels, hidden, pixels)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""

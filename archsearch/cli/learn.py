@@ -28,31 +28,42 @@ def learn(
     isa: Annotated[
         str, typer.Option(metavar="NAME", help="aarch64-fp32 or aarch64-fp16.")
     ] = "aarch64-fp32",
+    processes: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Emulated processes; one a core is best.")
+    ] = 2,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.yaml", help="Write the coefficients here.")
     ] = None,
-    expected_error: Annotated[
-        float, typer.Option(min=0, metavar="SHARE", help="Of nets that it never saw.")
-    ] = 0.0,
 ) -> None:
     """Count random nets operator by operator under the emulator, and fit what operators execute.
 
-    All nets but ten are drawn down to small images. A run that was stopped goes on where it was.
-    ``benchmarks/predicted_latency.py`` finds the error on nets that the fit never saw.
+    All nets but seven are drawn down to small images. A run that was stopped goes on where it was.
+    ``benchmarks/predicted_latency.py`` measures the error on whole nets that the fit never saw.
     """
     from archsearch.devices.instructions import PACK
-    from archsearch.devices.learning import count_nets, fit, formatted, read_samples
+    from archsearch.devices.learning import (
+        count_nets,
+        fit,
+        formatted,
+        held_out_error,
+        read_samples,
+    )
     from archsearch.errors import InputError, nearest
     from archsearch.space import load_space
 
     if isa not in PACK:
         raise InputError(f"{isa!r} has no coefficients; {nearest(isa, PACK)}")
     named = cast("Isa", isa)
-    for line in count_nets(load_space(space), counts, nets, seed, named):
+    for line in count_nets(load_space(space), counts, nets, seed, named, processes):
         typer.echo(line)
+    samples = read_samples(counts, named)
+    number, layers = len({s.net for s in samples}), len({s[:2] for s in samples})
+    counted = (
+        f"{number} nets, {layers:,} layers, {sum(len(s.operators) for s in samples):,} operators"
+    )
+    held_out = held_out_error(samples, named)
+    typer.echo(f"{counted}; {held_out:.1%} off in the instructions of nets held out of the fit")
     if out is not None:
-        samples = read_samples(counts)
-        number = len({sample.net for sample in samples})
-        layers = len({sample[:2] for sample in samples})
-        source = f"{number} nets of {space.name}, {layers} layers, seed {seed}"
-        write(out, formatted(fit(samples, named), named, source, expected_error))
+        command = f"archsearch devices learn {space} {counts.name} --nets {nets} --seed {seed}"
+        source = f"{command} --isa {isa}: {counted}"
+        write(out, formatted(fit(samples, named), named, source, held_out))

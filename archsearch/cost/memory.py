@@ -27,10 +27,11 @@ class Numbered(Generic[_T]):
 
     def number(self, thing: _T) -> int:
         """Give the number of ``thing``, a new one if it was not met before."""
-        if thing not in self._numbers:
-            self._numbers[thing] = len(self.things)
+        number = self._numbers.get(thing)
+        if number is None:
+            number = self._numbers[thing] = len(self.things)
             self.things.append(thing)
-        return self._numbers[thing]
+        return number
 
 
 class Memory:

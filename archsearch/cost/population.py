@@ -12,8 +12,8 @@ from archsearch.blocks.head import Head
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.operators import Operator, Operators
 from archsearch.codes import BoolArray, IntArray, leaves_of
-from archsearch.cost.slots import Formulas, Found, Places, SlotCosts, SlotLayers, Standing
-from archsearch.cost.static import BYTES, NetCost, placed
+from archsearch.cost.slots import Formulas, Places, SlotCosts, SlotLayers, Standing
+from archsearch.cost.static import BYTES, NetCost, Placed, placed, placed_head
 from archsearch.grammar import Fixed, Group, Node, Slot, StageNode, Tree, values_of
 
 Price = Callable[[Operator], float]
@@ -101,7 +101,7 @@ class PopulationCosts:
         self._places = Places(_channels(tree))
         self._image = self._places.channels.number(tree.channels)
         self._resolution = self._reading("input.resolution", tree.resolution, self._size)
-        self._stem = self._slot(tree.stem, ["stem"], Formulas(_stands, self._found))
+        self._stem = self._slot(tree.stem, ["stem"], self._formulas(_stands))
         self._stem_width = self._reading("stem.width", tree.stem_width, self._width)
         self._stages = tuple(
             self._stage(node, f"stages.{index}")
@@ -211,7 +211,7 @@ class PopulationCosts:
         return _Stage(
             self._reading(f"{path}.repeat", node.repeat, int),
             self._reading(f"{path}.width", node.width, self._width),
-            self._slot(node.downsample, [f"{path}.downsample"], Formulas(_begins, self._found)),
+            self._slot(node.downsample, [f"{path}.downsample"], self._formulas(_begins)),
             tuple(
                 self._group(group, f"{path}.blocks.{number}")
                 for number, group in enumerate(node.groups)
@@ -224,7 +224,7 @@ class PopulationCosts:
         paths = [f"{path}.{copy}" for copy in copies] if group.vary else [path]
         return _Group(
             self._reading(f"{path}.repeat", group.repeat, int),
-            self._slot(group.slot, paths, Formulas(_keeps_size, self._found)),
+            self._slot(group.slot, paths, self._formulas(_keeps_size)),
             group.vary,
         )
 
@@ -232,24 +232,25 @@ class PopulationCosts:
         chosen = [slot.path(path) for path in paths]
         return SlotCosts(SlotLayers(slot, chosen, self._columns), self._places, formulas)
 
-    def _found(self, layer: Layer | None, site: Site) -> Found:
-        if layer is None:
-            return Found(Cost(), 0, (site.height, site.width))
-        at = placed(layer, site.in_channels, site.channels, site.height, site.width)
-        time = self._picoseconds(layer.operators(site)) if self._price else 0
-        cost = Cost(at.params, at.macs, at.activations)
-        return Found(cost, at.live, (at.height, at.width), at.shared, time)
+    def _formulas(self, fits: Callable[[Any, Site], bool]) -> Formulas:
+        def picoseconds(layer: Layer | None, site: Site) -> int:
+            return 0 if layer is None else self._sum_up(layer.operators(site))
+
+        return Formulas(fits, _placed, picoseconds if self._price else _timeless)
 
     def _head_formulas(self, classes: int) -> Formulas:
-        def found(head: Head, site: Site) -> Found:
-            place = (site.channels, site.height, site.width, classes)
-            time = self._picoseconds(head.operators(*place)) if self._price else 0
-            size = (site.height, site.width)
-            return Found(head.cost(*place), head.live(*place), size, picoseconds=time)
+        def found(head: Head, site: Site) -> Placed:
+            return placed_head(head, site.channels, site.height, site.width, classes)
 
-        return Formulas(lambda head, _site: head.problem() is None, found)
+        def picoseconds(head: Head, site: Site) -> int:
+            return self._sum_up(head.operators(site.channels, site.height, site.width, classes))
 
-    def _picoseconds(self, operators: Operators) -> int:
+        def fits(head: Head, _: Site) -> bool:
+            return head.problem() is None
+
+        return Formulas(fits, found, picoseconds if self._price else _timeless)
+
+    def _sum_up(self, operators: Operators) -> int:
         assert self._price is not None  # noqa: S101 (asked for by the callers)
         return round(1000 * sum(map(self._price, operators)))
 
@@ -289,6 +290,15 @@ def _channels(tree: Tree) -> Iterator[int]:
     yield tree.channels
     for node in (tree.stem_width, *(stage.width for stage in tree.stages)):
         yield from (width for width in values_of(node) if width is not None)
+
+
+def _placed(layer: Layer | None, site: Site) -> Placed:
+    """What a layer is at a site; without one, the map stays as it is."""
+    return Placed(0, 0, 0, 0, *site[1:]) if layer is None else placed(layer, *site)
+
+
+def _timeless(layer: object, site: Site) -> int:  # noqa: ARG001
+    return 0
 
 
 def _stands(layer: Layer, site: Site) -> bool:

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from archsearch.blocks.layer import Cost, Site
 from archsearch.codes import BoolArray, IntArray, made
 from archsearch.cost.memory import Memory, Numbered
+from archsearch.cost.static import Placed
 from archsearch.grammar import Alternative, Fixed, Slot, values_of
 
 _MOST_SIZES = 1 << 20
@@ -35,17 +36,10 @@ class Formulas(NamedTuple):
     fits: Callable[[Any, Site], bool]
     """Whether a layer can stand between these channels, whatever the size of the map."""
 
-    found: Callable[[Any, Site], Found]
+    placed: Callable[[Any, Site], Placed]
+    """What it costs there."""
 
-
-class Found(NamedTuple):
-    """What the closed forms say of one layer at one site."""
-
-    cost: Cost
-    live: int
-    out_size: tuple[int, int]
-    shared: Shared = ()
-    picoseconds: int = 0
+    picoseconds: Callable[[Any, Site], int]
     """That it takes on a device; 0 where none was given."""
 
 
@@ -175,10 +169,18 @@ class SlotCosts:
     def _cost(self, key: int) -> tuple[int, ...]:
         """Sizes, shared parameters, live elements and sums, as ``look_up`` reads them."""
         size, rest = divmod(key, self._rules_most)
-        found = self._formulas.found(*self._read(rest, self._places.sizes.things[size]))
-        shared = self._places.shared.number(found.shared)
-        sums = (*found.cost, found.picoseconds)
-        return (self._places.sizes.number(found.out_size), shared, found.live, *sums)
+        layer, site = self._read(rest, self._places.sizes.things[size])
+        at = self._formulas.placed(layer, site)
+        params, macs, activations, live, _, height, width, shared = at
+        return (
+            self._places.sizes.number((height, width)),
+            self._places.shared.number(shared),
+            live,
+            params,
+            macs,
+            activations,
+            self._formulas.picoseconds(layer, site),
+        )
 
     def _read(self, key: int, size: tuple[int, int]) -> tuple[BaseModel | None, Site]:
         """The layer and the site that a rule's key stands for."""

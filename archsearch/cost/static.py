@@ -10,8 +10,10 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from archsearch.architecture import Architecture
+from archsearch.blocks.counting import Tally
 from archsearch.blocks.head import Head
 from archsearch.blocks.layer import Layer, Site
+from archsearch.blocks.live import LiveSet
 
 BYTES = 4  # of a float32, in which everything is counted
 
@@ -66,10 +68,11 @@ def count(architecture: Architecture, classes: int = 1000) -> NetCost:
         params += times * at.params
         macs += times * at.macs
         activations += times * at.activations
-        live = max(live, at.live)
+        if at.live > live:
+            live = at.live
         for name, elements in at.shared:
             shared[stage, name] = elements
-    head = _head(architecture.head, at.channels, at.height, at.width, classes)
+    head = placed_head(architecture.head, at.channels, at.height, at.width, classes)
     return NetCost(
         params + head.params + sum(shared.values()),
         macs + head.macs,
@@ -91,7 +94,7 @@ def detail(architecture: Architecture, classes: int = 1000) -> list[LayerCost]:
                 shared[name] = LayerCost(path, stage, f"shared {name}", at.size, elements)
         rows += shared.values()
     site = architecture.out_site()
-    head = _head(architecture.head, site.channels, site.height, site.width, classes)
+    head = placed_head(architecture.head, site.channels, site.height, site.width, classes)
     return [*rows, _row("head", len(architecture.stages), "head", head)]
 
 
@@ -131,10 +134,20 @@ def _all_placed(architecture: Architecture) -> Iterator[tuple[int, int, Placed]]
             at = placed(stage.downsample, at.channels, stage.width, at.height, at.width)
             yield index, 1, at
         height, width, channels = at.height, at.width, stage.width
-        for _, run in groupby(stage.blocks, key=id):
-            block, *copies = run
+        for block, copies in _runs(stage.blocks):
             at = placed(block, channels, channels, height, width)
-            yield index, 1 + len(copies), at
+            yield index, copies, at
+
+
+def _runs(blocks: tuple[Layer, ...]) -> Iterator[tuple[Layer, int]]:
+    """Blocks, and how often each stands in a row as one object."""
+    first = 0
+    for here, block in enumerate(blocks):
+        if block is not blocks[first]:
+            yield blocks[first], here - first
+            first = here
+    if blocks:
+        yield blocks[first], len(blocks) - first
 
 
 def placed(layer: Layer, in_channels: int, channels: int, height: int, width: int) -> Placed:
@@ -145,8 +158,7 @@ def placed(layer: Layer, in_channels: int, channels: int, height: int, width: in
     Its key is the layer's plain values, which are found equal sooner than two pydantic models are
     and give the same answers: a net read from a file takes two thirds of the time.
     """
-    leaves = tuple(layer.__dict__.values())
-    key = (type(layer), leaves, in_channels, channels, height, width)
+    key = (type(layer), in_channels, channels, height, width, *layer.__dict__.values())
     at = _met.get(key)
     if at is None:
         if len(_met) >= _MOST_MET:
@@ -160,18 +172,27 @@ _MOST_MET = 262_144
 
 
 def forget() -> None:
-    """Forget every layer that was met, so that it can be timed how long one not met takes."""
+    """Forget every layer and head met, so that it can be timed how long one not met takes."""
     _met.clear()
+    placed_head.cache_clear()
 
 
 def _evaluated(layer: Layer, site: Site) -> Placed:
-    shared = tuple((name, prod(shape)) for name, shape in layer.shared(site).items())
-    size = (site.channels, *layer.out_size(site.height, site.width))
-    return Placed(*layer.cost(site), layer.live(site), *size, shared)
+    """The same as ``layer.cost`` and ``layer.live`` say, without making a tuple of each."""
+    in_channels, channels, height, width = site
+    tally, live = Tally(), LiveSet(in_channels * height * width)
+    layer.count(site, tally)
+    layer.follow(site, live)
+    height, width = layer.out_size(height, width)
+    shapes = layer.shared(site)
+    shared = tuple((name, prod(shape)) for name, shape in shapes.items()) if shapes else ()
+    params, macs, activations = tally.params, tally.macs, tally.activations
+    return Placed(params, macs, activations, live.most, channels, height, width, shared)
 
 
 @lru_cache(maxsize=4096)
-def _head(head: Head, channels: int, height: int, width: int, classes: int) -> Placed:
+def placed_head(head: Head, channels: int, height: int, width: int, classes: int) -> Placed:
+    """What a head is on a map (channels, height, width), from memory where it was met before."""
     cost = head.cost(channels, height, width, classes)
     return Placed(*cost, head.live(channels, height, width, classes), classes, 1, 1)
 

@@ -41,6 +41,10 @@ class Device:
     name: str
     settings: Any
 
+    def __reduce__(self) -> tuple[type[Device], tuple[str, Any]]:
+        """Leave the predictor out when a study is sent to workers: it is made again there."""
+        return Device, (self.name, self.settings)
+
     @property
     def kind(self) -> Kind:
         """Its row of the table."""

@@ -21,7 +21,7 @@ class Emulated:
     """A board with a profile, its ARM code emulated here.
 
     The emulated processes start with the device and serve until it is closed: keep one device for
-    many nets. Counts repeat to 1e-5, whatever else this machine does.
+    many nets. Counts do not depend on what ran before or on what else this machine does.
 
     Args:
         profile: of the board.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from math import ceil, floor, sqrt
+from operator import mul
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, NamedTuple
@@ -226,6 +227,7 @@ BASES: Mapping[str, Basis] = MappingProxyType(
         "norm": _ROWS,
         "softmax": _ROWS,
         "mean": _ROWS,
+        "total": _ROWS,
         **dict.fromkeys(sorted(ELEMENTWISE), _EACH),
         **dict.fromkeys(sorted(COPIES), _COPY),
         "net": Basis(("call",), lambda _at, _pack: (1,)),
@@ -256,8 +258,8 @@ class Coefficients(BaseModel):
     Attributes:
         isa: the instruction set that was counted.
         runtime: whose operators they are, with its version.
-        source: what was counted, for people.
-        expected_error: relative, of milliseconds of nets that the fit never saw.
+        source: the command that made the file, and what it counted.
+        expected_error: relative, of the instructions of nets that were held out of the fit.
         kernels: by kernel and term what one of it executes, in the order of ``CLASSES``.
     """
 
@@ -311,13 +313,13 @@ class Instructions:
         It has a memory: the layers of a space have most of their operators in common.
         """
         prices = {key: (c @ ns_per_class).tolist() for key, c in self.coefficients.items()}
+        terms = {key: basis.terms for key, basis in BASES.items()}
         pack = self._pack
 
         @cache
         def price(operator: Operator) -> float:
             key = kernel(operator)
-            values = BASES[key].terms(operator, pack)
-            return float(sum(p * v for p, v in zip(prices[key], values, strict=True)))
+            return float(sum(map(mul, prices[key], terms[key](operator, pack))))
 
         return price
 

@@ -221,6 +221,7 @@ KINDS: dict[str, Kind] = {
         _open_emulated,
         "instructions of the real ARM code, counted here",
         ready=_emulation_ready,
+        protocol=2,
     ),
     "host": _board(HostSettings, "timed on this machine", here=True),
     "ssh": _board(SshSettings, "timed on a board behind ssh"),

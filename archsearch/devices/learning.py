@@ -8,6 +8,7 @@ or all the copies of one layer, which MNN makes as it sees fit, with the counts 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import tempfile
 from collections import defaultdict
@@ -34,11 +35,12 @@ from archsearch.seeds import derive
 from archsearch.space import SearchSpace
 
 SIZES = (64, 96, 128, 96, 64, 128, 112, 160)
-"""Resolutions that nets are drawn down to, in turn, but for the first ten: counts are regular in
+"""Resolutions that nets are drawn down to, in turn, but for the first seven: counts are regular in
 the size of the map, and small maps are counted ten times as fast."""
 
-_WHOLE = 10
-_COLUMNS = ("net", "layer", "operators", *CLASSES)
+_WHOLE = 7
+_COLUMNS = ("isa", "net", "layer", "operators", *CLASSES)
+_FOLDS = 10
 _FLOOR = 0.3  # of a class's usual share, below which a count need not be met relatively
 _POWER = 0.25  # operators of ten thousand times the instructions weigh ten times as much
 
@@ -59,19 +61,24 @@ def drawn(space: SearchSpace, seed: int, number: int) -> Architecture:
     return net if number < _WHOLE else net.at(SIZES[number % len(SIZES)])
 
 
-def count_nets(space: SearchSpace, file: Path, nets: int, seed: int, isa: Isa) -> Iterator[str]:
+def count_nets(
+    space: SearchSpace, file: Path, nets: int, seed: int, isa: Isa, processes: int = 2
+) -> Iterator[str]:
     """Count the nets 0 .. ``nets`` - 1 of a run into a CSV file; those there are left out.
 
     A net that cannot be converted or run is told and left out.
 
     Returns:
         A line about each net.
+
+    Raises:
+        InputError: the file holds counts of another run.
     """
-    there = {sample.net for sample in read_samples(file)} if file.exists() else set()
-    todo = [number for number in range(nets) if not _starts(there, f"{number}:")]
+    todo = _missing(space, file, nets, seed, isa)
     if not todo:
         return
-    with Emulator("mnn", isa) as guests:
+    yield f"{nets - len(todo)} of {nets} nets are counted"
+    with Emulator("mnn", isa, processes=processes) as guests:
 
         def one(number: int, run: Run) -> list[Sample] | InputError:
             try:
@@ -85,12 +92,26 @@ def count_nets(space: SearchSpace, file: Path, nets: int, seed: int, isa: Isa) -
             if isinstance(found, InputError):
                 yield f"left out: {found}"
                 continue
-            write_samples(file, found)
+            write_samples(file, found, isa)
             yield f"{found[0].net}: {len(found)} samples"
 
 
-def _starts(names: Iterable[str], begin: str) -> bool:
-    return any(name.startswith(begin) for name in names)
+def _missing(space: SearchSpace, file: Path, nets: int, seed: int, isa: Isa) -> list[int]:
+    """The numbers of the nets of a run that a file lacks."""
+    samples = read_samples(file, isa) if file.exists() else []
+    there = {int(sample.net.partition(":")[0]): sample.net for sample in samples}
+    for number, name in there.items():
+        ours = _name(drawn(space, seed, number), number)
+        if name != ours:
+            raise InputError(
+                f"{file} holds {name} where this run draws {ours}: it was counted in another space "
+                "or with another seed; give the run a file of its own"
+            )
+    return [number for number in range(nets) if number not in there]
+
+
+def _name(net: Architecture, number: int) -> str:
+    return f"{number}:{net.id}"
 
 
 def count(net: Architecture, number: int, guests: Emulator, run: Run) -> list[Sample]:
@@ -100,7 +121,7 @@ def count(net: Architecture, number: int, guests: Emulator, run: Run) -> list[Sa
         InputError: the net cannot be written or converted.
         GuestFailed: it cannot be run.
     """
-    name = f"{number}:{net.id}"
+    name = _name(net, number)
     try:
         content, graph = record(net)
     except LookupError as error:
@@ -138,33 +159,44 @@ def _copied(net: Architecture, name: str, counts: Mapping[str, FloatArray]) -> I
             yield Sample(name, layer, copies, counts[layer])
 
 
-def write_samples(file: Path, samples: Iterable[Sample]) -> None:
-    """Append samples to a CSV file."""
-    is_new = not file.exists()
-    with file.open("a", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        if is_new:
-            writer.writerow(_COLUMNS)
-        for sample in samples:
-            counts = [f"{value:.0f}" for value in sample.counts]
-            operators = json.dumps(sample.operators, separators=(",", ":"))
-            writer.writerow([sample.net, sample.layer, operators, *counts])
+def write_samples(file: Path, samples: Iterable[Sample], isa: Isa) -> None:
+    """Append samples to a CSV file, all or none: a run that is killed leaves whole nets."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    if not file.exists():
+        writer.writerow(_COLUMNS)
+    for sample in samples:
+        counts = [f"{value:.0f}" for value in sample.counts]
+        operators = json.dumps(sample.operators, separators=(",", ":"))
+        writer.writerow([isa, sample.net, sample.layer, operators, *counts])
+    before = file.read_bytes() if file.exists() else b""
+    part = file.with_name(f"{file.name}.part")
+    part.write_bytes(before + out.getvalue().encode())
+    part.replace(file)
 
 
-def read_samples(file: Path) -> list[Sample]:
-    """Read what a counting run wrote.
+def read_samples(file: Path, isa: Isa) -> list[Sample]:
+    """Read what a counting run of an instruction set wrote.
 
     Raises:
-        InputError: the file is missing, or not such a file.
+        InputError: the file is missing, not such a file, or of another instruction set.
     """
     try:
         with file.open(newline="") as given:
-            return [_sample(row) for row in csv.DictReader(given)]
+            rows = list(csv.DictReader(given))
+        found = {row["isa"] for row in rows}
+        samples = [_sample(row) for row in rows]
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{file}: cannot be read as the counts of operators ({error}); they are written by "
             "'archsearch devices learn'"
         ) from error
+    if not found <= {isa}:
+        raise InputError(
+            f"{file} holds counts of {', '.join(sorted(found))}, not of {isa}; "
+            "give each instruction set a file of its own"
+        )
+    return samples
 
 
 def _sample(row: Mapping[str, str]) -> Sample:
@@ -194,6 +226,27 @@ def fit(samples: Iterable[Sample], isa: Isa) -> dict[str, dict[str, list[float]]
         }
         for key, rows in found.items()
     }
+
+
+def held_out_error(samples: Sequence[Sample], isa: Isa) -> float:
+    """Mean relative error of a net's instructions, by fits that saw nothing of the net.
+
+    Of the operators that were told from each other; what a net executes beside them is not in it.
+    """
+    numbers = {name: place % _FOLDS for place, name in enumerate(sorted({s.net for s in samples}))}
+    sums: defaultdict[str, FloatArray] = defaultdict(lambda: np.zeros(2))
+    for fold in sorted(set(numbers.values())):
+        seen = fit((s for s in samples if numbers[s.net] != fold), isa)
+        kernels = {key: np.array(list(terms.values())) for key, terms in seen.items()}
+        for sample in samples:
+            if numbers[sample.net] == fold:
+                found = sum(
+                    np.array(BASES[kernel(at)].terms(at, PACK[isa])) @ kernels[kernel(at)]
+                    for at in sample.operators
+                )
+                sums[sample.net] += np.array([found[:-2].sum(), sample.counts[:-2].sum()])
+    found, counted = np.array(list(sums.values())).T
+    return float(np.abs(found / counted - 1).mean())
 
 
 def _solved(keys: Sequence[str], samples: Sequence[Sample], pack: int) -> dict[str, FloatArray]:
@@ -226,8 +279,8 @@ def formatted(
         "# Written by 'archsearch devices learn'.",
         f"isa: {isa}",
         f"runtime: {MNN.title}",
-        f"source: {source}",
-        f"expected_error: {error:g}",
+        f"source: {json.dumps(source)}",
+        f"expected_error: {error:.3g}",
         "kernels:",
     ]
     for key, terms in kernels.items():

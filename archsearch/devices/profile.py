@@ -189,9 +189,12 @@ class Profile(_Record):
         for fit in self.fits:
             if fit.threads == threads and isa in (None, fit.counts):
                 return fit
-        wanted = f"{threads} thread{'s' * (threads > 1)}" + (f" and {isa} counts" if isa else "")
-        there = ", ".join(f"{fit.threads} with {fit.counts} counts" for fit in self.fits)
-        raise InputError(f"{self.board} has no profile for {wanted}; threads: {there}")
+        there = ", ".join(f"{_threads(fit.threads)} with {fit.counts} counts" for fit in self.fits)
+        wanted = _threads(threads) + (f" and {isa} counts" if isa else "")
+        raise InputError(
+            f"{self.board} has no profile for {wanted}; it has: {there}; "
+            "choose with --threads N, or 'threads' and 'isa' of a device file"
+        )
 
     def milliseconds(
         self, counts: Counts | FloatArray, threads: int = 1, isa: Isa | None = None
@@ -216,6 +219,10 @@ class Profile(_Record):
     ) -> float:
         """Relative error to expect: cross-validated, or ``OTHER_RUNTIME_ERROR`` if that is more."""
         return self.fit(threads, isa).expected_error(runtime)
+
+
+def _threads(number: int) -> str:
+    return f"{number} thread{'s' * (number > 1)}"
 
 
 def names() -> tuple[str, ...]:

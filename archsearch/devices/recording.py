@@ -21,6 +21,8 @@ from archsearch.network import Network, build
 
 HEAD = "head"
 _UNARY = {"Mul": "silu", "Gelu": "gelu", "HardSwish": "hardswish", "Sigmoid": "sigmoid"}
+_BY_ROWS = {"Square": "square", "Sqrt": "sqrt", "Div": "div"}
+"""Parts of a norm over axes: their maps stand channels first, row by row."""
 _PART = re.compile(r"(__matmul_converted|__group__\d+|_raster_\d+)+$")
 
 
@@ -28,7 +30,7 @@ class Node(NamedTuple):
     """A node of the written graph.
 
     Attributes:
-        kind: ONNX's operator.
+        kind: ONNX's operator; ``"Square"`` is a Mul of something by itself.
         layer: path of the layer that it stands in.
         shapes: of its inputs, None where unknown.
         attributes: ONNX's.
@@ -67,7 +69,8 @@ class Recorder(Graph):
         """Add a node with ``count`` outputs and return their names."""
         names = super().add(kind, inputs, count, **attributes)
         shapes = tuple(self._shapes.get(name) for name in inputs)
-        self.nodes[names[0]] = Node(kind, self.layer, shapes, attributes)
+        is_square = kind == "Mul" and inputs[0] == inputs[1]
+        self.nodes[names[0]] = Node("Square" if is_square else kind, self.layer, shapes, attributes)
         return names
 
 
@@ -124,10 +127,14 @@ def observed(found: emulator.Operator, node: Node | None) -> Operator | None:
             return Operator(kind, shape[-1], prod(shape[:-1]))
         case "Reduction" if node.kind == "ReduceMean" and node.shapes[0]:
             return Operator("mean", node.shapes[0][1], prod(node.shapes[0][2:]))
+        case "Reduction" if node.kind == "ReduceSum" and node.shapes[0]:
+            return Operator("total", prod(node.shapes[0][:-1]), node.shapes[0][-1])
+        case "UnaryOp" | "BinaryOp" if node.kind in _BY_ROWS:
+            return Operator(_BY_ROWS[node.kind], prod(shape[:-1]), shape[-1])
         case "UnaryOp":
             return Operator(_UNARY.get(node.kind, "neg"), channels, pixels)
         case "BinaryOp":
-            return Operator("div" if node.kind == "Div" else "sum", channels, pixels)
+            return Operator("sum", channels, pixels)
         case "Scale" | "ReLU6" | "While" | "Pooling":
             kinds = {"Scale": "scale", "ReLU6": "clip", "While": "loop", "Pooling": "pool"}
             return Operator(kinds[found.kind], channels, pixels)

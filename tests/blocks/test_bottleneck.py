@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from counted_alone import conv2d, norm, pointwise
 from golden import case_input, check, check_case, fill, load, part, run_with_outputs
 from layer_checks import (
     build_stack,
@@ -19,7 +20,6 @@ from pydantic import ValidationError
 from torch import nn
 
 from archsearch.blocks.bottleneck import Bottleneck
-from archsearch.blocks.counting import conv2d, norm, pointwise
 from archsearch.blocks.layer import Layer, Site
 
 SITE = Site(16, 16, 7, 9)

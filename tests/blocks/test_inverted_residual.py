@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from counted_alone import conv2d, norm, pointwise
 from golden import case_input, check, check_case, fill, load, part, run_with_outputs
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +25,6 @@ from pydantic import ValidationError
 from torch import nn
 
 from archsearch import published
-from archsearch.blocks.counting import conv2d, norm, pointwise
 from archsearch.blocks.inverted_residual import InvertedResidual, rounded
 from archsearch.blocks.layer import Layer, Site
 from archsearch.cost import count as cost_of

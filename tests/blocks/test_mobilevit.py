@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from counted_alone import conv2d, norm, pointwise
 from golden import check_case, fill, load
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +24,6 @@ from pydantic import ValidationError
 from torch import nn
 from torch.nn import functional as F
 
-from archsearch.blocks.counting import conv2d, norm, pointwise
 from archsearch.blocks.inverted_residual import InvertedResidual
 from archsearch.blocks.layer import Layer, Site
 from archsearch.blocks.mobilevit import MobileVit, fold, padded, unfold

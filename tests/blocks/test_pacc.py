@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from counted_alone import alone
 from golden import case_input, check, check_case, draw, fill, load
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,10 +31,10 @@ from archsearch.blocks.pacc import (
     HalvesCircular,
     Pacc,
     PositionEmbedding,
-    attention_cost,
     circular_conv,
+    count_channel_attention,
+    count_halves,
     generated,
-    halves_cost,
 )
 from archsearch.checkpoints import parcnet
 
@@ -286,12 +287,16 @@ def test_a_block_runs_at_any_size_and_learns_everywhere(layer: Pacc) -> None:
 def test_the_cost_of_the_halves_is_that_of_their_module(position: bool, dense: bool) -> None:
     """Parameters and MACs in closed form equal those counted."""
     module = HalvesCircular(12, 5, 8, position, dense=dense)
-    assert halves_cost(12, 5, 8, position, dense=dense) == measured_cost(module, noise(1, 12, 5, 8))
+    assert alone(count_halves)(12, 5, 8, position, dense=dense) == measured_cost(
+        module, noise(1, 12, 5, 8)
+    )
 
 
 def test_the_cost_of_the_attention_is_that_of_its_module() -> None:
     """Its convolutions see one pixel, whatever the map."""
-    assert attention_cost(48) == measured_cost(ChannelAttention(48).eval(), noise(1, 48, 6, 5))
+    assert alone(count_channel_attention)(48) == measured_cost(
+        ChannelAttention(48).eval(), noise(1, 48, 6, 5)
+    )
 
 
 def test_the_halves_run_at_any_size() -> None:

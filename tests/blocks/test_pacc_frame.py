@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from counted_alone import conv2d, norm, pointwise
 from golden import check_case, fill, load
 from layer_checks import check_cost, check_gradients, check_onnx, check_sizes, stack_cost
 from pydantic import ValidationError
 
-from archsearch.blocks.counting import conv2d, norm, pointwise
 from archsearch.blocks.inverted_residual import InvertedResidual
 from archsearch.blocks.layer import Cost, Layer, Site
 from archsearch.blocks.pacc_frame import PaccFrame

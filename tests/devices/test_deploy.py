@@ -11,13 +11,21 @@ from devices.emulation import installation
 from torch import Tensor, nn
 
 from archsearch import published
+from archsearch.architecture import Architecture
+from archsearch.blocks.gnconv import GnConv
+from archsearch.blocks.sdta import Sdta
+from archsearch.devices import onnx_files
 from archsearch.devices.deploy import Deployed, deploy
+from archsearch.devices.emulated import Emulated
 from archsearch.devices.emulator import Emulator
 from archsearch.devices.onnx_files import export, to_onnx, trace
-from archsearch.devices.profile import INSTRUCTIONS
+from archsearch.devices.profile import INSTRUCTIONS, load
 from archsearch.devices.runtimes import RUNTIMES, Refused
 from archsearch.devices.runtimes.runtime import Conversion
 from archsearch.network import build
+from archsearch.space import load_space
+
+SPACE = load_space(Path(__file__).parents[2] / "search_spaces" / "mobile.yaml")
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -29,6 +37,7 @@ _SMALL = {
     "edgenext_xx_small_bn_hs": 64,
     "efficientnet_b0": 64,
     "hornet_tiny_7x7": 64,
+    "hornet_tiny_gf": 64,
     "mobilenetv2_100": 64,
     "mobilevit_xxs": 64,
     "parc_resnet50": 64,
@@ -97,6 +106,63 @@ def test_an_operator_outside_the_table_goes_through_torchs_exporter() -> None:
     _agree(content, x, expected)
 
 
+class _NormOutside(nn.Module):
+    """A norm over axes beside an operator that the table lacks."""
+
+    def __init__(self, *, keep: bool) -> None:
+        super().__init__()
+        self.keep = keep
+
+    def forward(self, x: Tensor) -> Tensor:
+        unit = nn.functional.normalize(x, dim=-1)
+        length: Tensor = x.norm(dim=(2, 3), keepdim=self.keep)
+        return torch.cumsum(unit, 1) + length.sum()
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_norms_over_axes_are_written_in_parts_by_torchs_exporter_too(keep: bool) -> None:
+    """MNN 3.6.1 takes ReduceL2 over the whole tensor, whatever the axes: none is left."""
+    onnx = pytest.importorskip("onnx")
+    x = torch.linspace(-1, 1, 48).reshape(1, 3, 4, 4)
+    content, expected = to_onnx(_NormOutside(keep=keep), x)
+    kinds = [node.op_type for node in onnx.load_from_string(content).graph.node]
+    assert "CumSum" in kinds
+    assert kinds.count("Sqrt") == 2
+    assert "ReduceL2" not in kinds
+    _agree(content, x, expected)
+
+
+def _with_filter_and_norm() -> Architecture:
+    """A member with a global filter, which torch runs as Fourier transforms, and SDTA."""
+    rng = np.random.default_rng(0)
+    while True:
+        net = SPACE.sample(rng)
+        layers = [place.layer for place in net.places()]
+        has_filter = any(isinstance(at, GnConv) and at.kernel == "global" for at in layers)
+        if has_filter and any(isinstance(at, Sdta) for at in layers):
+            return net.at(64)
+
+
+def test_global_filters_are_traced_as_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch's exporter, which takes 5 to 40 s for them, is not asked; by the transforms' output."""
+    monkeypatch.setattr(onnx_files, "export", None)
+    net = build(_with_filter_and_norm(), 10, seed=1).eval()
+    for name, scale in net.named_parameters():
+        if name.endswith("gamma"):
+            nn.init.ones_(scale)  # 1e-6 would hide how a branch was computed
+    x = torch.linspace(-2, 2, 3 * 64 * 64).reshape(1, 3, 64, 64)
+    content, expected = to_onnx(net, x)
+    assert torch.equal(expected, net(x).detach())
+    _agree(content, x, expected)
+
+
+def test_mnn_computes_a_member_with_a_global_filter_and_sdta() -> None:
+    """None is refused for what MNN reads wrongly."""
+    setup = installation()
+    with Emulated(load("rk3288"), processes=1, installation=setup) as device:
+        assert device.latency(_with_filter_and_norm()).latency_ms > 1
+
+
 def test_exporting_leaves_the_module_as_it_was() -> None:
     """Mode and weights; what was exported is the module in evaluation mode."""
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).train()
@@ -137,7 +203,6 @@ def test_traced_nets_execute_what_exported_ones_do(name: str, tmp_path: Path) ->
     models = RUNTIMES["mnn"].convert(conversions, found.tools("mnn"))
     with Emulator(installation=found) as emulator:
         ours, theirs = emulator.count_models(models)
-    # Not equal where a norm is: torch writes ReduceL2, which MNN reads wrongly, and we its parts.
     assert ours["fma_q"] == pytest.approx(theirs["fma_q"], rel=1e-4)
     sums = [sum(counts[kind] for kind in INSTRUCTIONS) for counts in (ours, theirs)]
     assert sums[0] == pytest.approx(sums[1], rel=1e-2)

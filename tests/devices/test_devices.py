@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
 from stand_in_devices import device
 
+from archsearch import published
 from archsearch.devices import Device, device_of, find_device, plain_device
 from archsearch.devices.kinds import KINDS
 from archsearch.devices.profile import load
@@ -123,12 +125,25 @@ def test_a_profile_is_no_device_but_makes_one(tmp_path: Path) -> None:
     assert find_device(f"emulated:{file}").settings.profile.board == "own"
 
 
+def test_a_device_that_has_predicted_can_be_sent_to_workers() -> None:
+    """Ray pickles a study that has screened: the device travels without what it computed."""
+    found, net = find_device("rk3288", 4), published.load("edgenext_xx_small")
+    assert found.predictor is not None
+    latency = found.predictor.latency(net, 1000)
+    again = pickle.loads(pickle.dumps(found))  # noqa: S301 (made in the line)
+    assert again.identity == found.identity
+    assert again.predictor.latency(net, 1000) == latency
+
+
 def test_threads_are_the_devices(tmp_path: Path) -> None:
     """Another number where the profile or the board has it."""
     assert find_device("rk3288", 4).threads == 4
     assert find_device("amlogic_s805", 4).threads == 4  # it has no profile for one
     with pytest.raises(InputError, match="rk3288 has no profile for 3 threads"):
         find_device("rk3288", 3)
+    there = "it has: 2 threads with aarch64-fp32 counts; choose with --threads N"
+    with pytest.raises(InputError, match=f"orange_pi_4_lts has no profile for 1 thread .*{there}"):
+        find_device("orange_pi_4_lts")
     board = str(in_file(tmp_path, SSH + "cores: [0]\n"))
     assert find_device(board, 1).threads == 1
     with pytest.raises(InputError, match=r"mine\.yaml: 2 threads need as many different cores"):

@@ -58,13 +58,19 @@ def test_a_net_gets_a_latency_that_says_how_it_came() -> None:
     )
 
 
-def test_counts_of_a_net_repeat() -> None:
-    """To 1e-5, in a new process each time."""
-    totals = []
-    for _ in range(2):
-        with Emulated(_profile(), processes=1, installation=installation()) as device:
-            totals.append(device.latency(_net(size=160)).latency_ms)
-    assert totals[0] == pytest.approx(totals[1], rel=1e-5)
+@pytest.mark.parametrize(
+    ("runtime", "most"), [("mnn", 1e-6), ("ncnn", 1e-5), ("onnxruntime", 1e-4)]
+)
+def test_counts_repeat_whatever_ran_before(runtime: str, most: float) -> None:
+    """In later jobs of a process and in a new one; here at 64 pixels, where little is executed."""
+    nets, totals = [_net(), _net("resnet50", 32), _net()], []
+    for order in (nets, nets[::-1]):
+        with Emulated(_profile(), runtime, processes=1, installation=installation()) as device:
+            found = [one for one in device.latencies(order, 10) if isinstance(one, Latency)]
+        totals.append([one.latency_ms for one in found])
+    (first, other, again), (second, *_, last) = totals
+    assert [again, second, last] == pytest.approx([first] * 3, rel=most)
+    assert totals[1][1] == pytest.approx(other, rel=most)
 
 
 def test_a_refused_net_leaves_the_others_theirs() -> None:
@@ -79,7 +85,7 @@ def test_a_refused_net_leaves_the_others_theirs() -> None:
     assert "edgenext_xx_small: the converted model computes something else" in str(wrong)
     assert isinstance(first, Latency)
     assert isinstance(last, Latency)
-    assert first.latency_ms == pytest.approx(last.latency_ms, rel=1e-3)
+    assert first.latency_ms == pytest.approx(last.latency_ms, rel=1e-5)
 
 
 def test_a_runtime_that_the_profile_is_not_for_is_refused(tmp_path: Path) -> None:

@@ -117,7 +117,9 @@ def test_missing_counts_are_told() -> None:
 def test_missing_fit_is_told() -> None:
     """Threads or counts that were never timed, with those that were."""
     rk3399 = profile.load("rk3399")
-    with pytest.raises(InputError, match="rk3399 has no profile for 4 threads; threads: 1 with"):
+    with pytest.raises(
+        InputError, match="rk3399 has no profile for 4 threads; it has: 1 thread with"
+    ):
         rk3399.milliseconds(ONE, threads=4)
     with pytest.raises(InputError, match="for 1 thread and armv7 counts"):
         rk3399.fit(1, "armv7")

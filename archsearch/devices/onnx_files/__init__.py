@@ -5,12 +5,12 @@ for, more than all the rest of a measurement. Here the module runs once, torch's
 which operators it calls, and a table says what each is in ONNX; what does not depend on the input
 is folded by having been run. Counts of executed instructions agree with those of torch's exporter
 (the tests compare both), and every model is checked against torch before it is used. A module with
-an operator that the table lacks goes through torch's exporter.
+an operator that the table lacks goes through torch's exporter, and what MNN misreads of that is
+written in other words (``rewriting``).
 """
 
 from __future__ import annotations
 
-import io
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,10 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from archsearch.blocks.gnconv import GlobalLocalFilter, filters_by_products
 from archsearch.devices.onnx_files.graph import Graph
 from archsearch.devices.onnx_files.operators import OPERATORS
+from archsearch.devices.onnx_files.rewriting import without_vector_norms
 from archsearch.errors import InputError
 
 _ONE_AT_A_TIME = Lock()
@@ -60,20 +62,24 @@ def to_onnx(module: nn.Module, x: Tensor) -> tuple[bytes, Tensor]:
 
 
 def trace(module: nn.Module, x: Tensor) -> tuple[bytes, Tensor]:
-    """Write a module from one run of it.
+    """Write a module from one run of it, global filters by products with DFT matrices.
 
     Raises:
         LookupError: it calls an operator that the table lacks.
     """
     graph = Graph()
     graph.bind(x, "input")
-    with torch.no_grad(), Tracing(graph):
+    with torch.no_grad(), filters_by_products(), Tracing(graph):
         out: Tensor = module(x)
-    return graph.serialize(x, out), out
+    content = graph.serialize(x, out)
+    if any(isinstance(part, GlobalLocalFilter) for part in module.modules()):
+        with torch.no_grad():
+            out = module(x)  # by Fourier transforms, so that the products are checked, too
+    return content, out
 
 
 def export(module: nn.Module, x: Tensor) -> tuple[bytes, Tensor]:
-    """Write a module by torch's own exporter."""
+    """Write a module by torch's own exporter, its norms over axes in parts."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     with warnings.catch_warnings(), torch.no_grad():
@@ -84,9 +90,7 @@ def export(module: nn.Module, x: Tensor) -> tuple[bytes, Tensor]:
         finally:
             log.setLevel(level)
         assert program is not None  # noqa: S101 (what dynamo=True returns)
-        file = io.BytesIO()
-        file.write(program.model_proto.SerializeToString())
-        return file.getvalue(), module(x)
+        return without_vector_norms(program.model_proto).SerializeToString(), module(x)
 
 
 class Tracing(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -232,10 +232,10 @@ def _vector_norm(
     if order != 2:
         raise LookupError(f"norm of order {order}")
     # ReduceL2 would say the same, but MNN 3.6.1 takes it over the whole tensor whatever the axes.
-    (square,) = graph.add("Mul", [graph.name(x)] * 2)
-    where = graph.name([axis % x.dim() for axis in axes])
-    (total,) = graph.add("ReduceSum", [square, where], keepdims=int(keep))
-    graph.bind(out, *graph.add("Sqrt", [total]))
+    square, total = x.square(), x.square().sum(tuple(axes), keep)
+    graph.bind(square, *graph.add("Mul", [graph.name(x)] * 2))
+    _reduce("ReduceSum")(graph, total, square, axes, keep)
+    graph.bind(out, *graph.add("Sqrt", [graph.name(total)]))
 
 
 def _max_pool(

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 Mark = Callable[[], object]
 
 FIRST_RUN_DIFFERS = True
-"""The first run in a process does 1 % more: it sets up what all sessions share."""
+"""A session's first run differs by up to 1 % from those that follow: it plans its memory."""
 
 
 class Session:
