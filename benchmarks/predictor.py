@@ -3,9 +3,9 @@
     python benchmarks/predictor.py ../shared/data/bench            (2 minutes of CPU)
     python benchmarks/predictor.py ../shared/data/bench --models   (other models, 2 minutes)
 
-Spaces are tables of trained nets: the 725 nets of NAS-Bench-201 that NAS-Bench-Suite-Zero scored
-with eleven proxies (split by isomorphism class, so that no net has a twin on the other side), and
-NAS-Bench-Macro, without proxies. For each number of training nets, 90 % intervals and predictions
+Spaces are tables of trained nets: those of NAS-Bench-201 that NAS-Bench-Suite-Zero scored with
+eleven proxies, one of each isomorphism class (a twin among the training nets would give a net away,
+and make residuals look small), and NAS-Bench-Macro, without proxies. For each number of training nets, 90 % intervals and predictions
 of the held-out nets, mean and standard deviation over draws of the training nets. The bar is a
 coverage of 85 to 95 %. A baseline takes the better direction on the training nets.
 """
@@ -47,20 +47,19 @@ PROXIES = ("synflow", "grasp", "fisher", "grad_norm", "nwot", "jacov", "snip", "
 
 @dataclass(frozen=True)
 class Table:
-    """Trained nets: features (N, F), accuracies (N,), baselines (N,), and who is whose twin."""
+    """Trained nets: features (N, F), accuracies (N,) and baselines (N,)."""
 
     name: str
     features: Floats
     accuracy: Floats
     baselines: dict[str, Floats]
-    twins: NDArray[np.int64]
 
 
 def nasbench201(folder: Path, with_proxies: bool) -> Table:
-    """CIFAR-10 validation accuracy after 200 epochs of 725 nets."""
+    """CIFAR-10 validation accuracy after 200 epochs of one net of each isomorphism class."""
     scored = pd.read_csv(folder / "zc_nasbench201.csv.gz").query("task == 'cifar10'")
     nets = pd.read_csv(folder / "nasbench201.csv.gz", dtype={"ops": str}).set_index("idx")
-    found = scored.join(nets[["ops", "iso_class"]], on="idx")
+    found = scored.join(nets[["ops", "iso_class"]], on="idx").drop_duplicates("iso_class")
     known = found[list(PROXIES)].where(np.isfinite(found[list(PROXIES)]))
     found[list(PROXIES)] = known.fillna(known.min())  # the logarithm of a net without any path
     costs = {name: np.log(found[name].to_numpy(float)) for name in ("params", "flops")}
@@ -70,17 +69,16 @@ def nasbench201(folder: Path, with_proxies: bool) -> Table:
         _features(list(found["ops"]), costs | proxies),
         found["val_accuracy"].to_numpy(float),
         costs | proxies,
-        found["iso_class"].to_numpy(np.int64),
     )
 
 
 def macro(folder: Path) -> Table:
-    """CIFAR-10 accuracy of the 6,561 nets of NAS-Bench-Macro; no net has a twin."""
+    """CIFAR-10 accuracy of the 6,561 nets of NAS-Bench-Macro."""
     found = pd.read_csv(folder / "nasbench_macro.csv.gz", dtype={"arch": str})
     costs = {name: np.log(found[name].to_numpy(float)) for name in ("params", "flops")}
     features = _features(list(found["arch"]), costs)
     accuracy = found["mean_acc"].to_numpy(float)
-    return Table("NAS-Bench-Macro", features, accuracy, costs, np.arange(len(found)))
+    return Table("NAS-Bench-Macro", features, accuracy, costs)
 
 
 def _features(choices: list[str], numbers: dict[str, Floats]) -> Floats:
@@ -91,21 +89,10 @@ def _features(choices: list[str], numbers: dict[str, Floats]) -> Floats:
 
 
 def splits(table: Table, n: int, draws: int) -> Iterator[tuple[int, NDArray[Any], NDArray[Any]]]:
-    """Training and held-out nets of each draw, no class of twins in both."""
+    """Training and held-out nets of each draw."""
     for draw in range(draws):
-        rng = np.random.default_rng([draw, n])
-        classes = rng.permutation(np.unique(table.twins))
-        order = np.argsort(_place(classes, table.twins), kind="stable")
-        train, rest = order[:n], order[n:]
-        rest = rest[~np.isin(table.twins[rest], table.twins[train])]
-        yield draw, train, rest[:HELD_OUT]
-
-
-def _place(classes: NDArray[np.int64], twins: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Place of every net's class in a shuffled list of classes."""
-    inverse = np.empty(int(classes.max()) + 1, dtype=np.int64)
-    inverse[classes] = np.arange(len(classes))
-    return inverse[twins]
+        order = np.random.default_rng([draw, n]).permutation(len(table.accuracy))
+        yield draw, order[:n], order[n : n + HELD_OUT]
 
 
 def coverage(table: Table, n: int, draws: int, gate: bool) -> dict[str, list[float]]:
@@ -156,7 +143,9 @@ def print_models(tables: list[Table], draws: int) -> None:
     """Print Spearman's correlation of held-out nets, a line a model."""
     warnings.simplefilter("ignore", ConvergenceWarning)  # a bound of the noise is reached
     for table in tables:
-        print(f"\n{table.name}: Spearman of held-out nets, mean ± sd of {draws} draws")
+        print(
+            f"\n{table.name}, {len(table.accuracy):,}: Spearman of held-out nets, mean ± sd of {draws} draws"
+        )
         for name, make in MODELS.items():
             cells = []
             for n in TRAINED:
@@ -176,7 +165,9 @@ def print_models(tables: list[Table], draws: int) -> None:
 def print_coverage(tables: list[Table], draws: int, gate: bool) -> None:
     """Print a line for each number of training nets."""
     for table in tables:
-        print(f"\n{table.name}: held-out nets, mean ± sd of {draws} draws; width in points")
+        print(
+            f"\n{table.name}, {len(table.accuracy):,}: held-out nets, mean ± sd of {draws} draws; width in points"
+        )
         print("  trained  coverage of 90 %   width   predictor       best baseline   s")
         for n in TRAINED:
             found = coverage(table, n, draws, gate)

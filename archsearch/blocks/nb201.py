@@ -11,8 +11,8 @@ from typing import ClassVar, Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from archsearch.blocks.counting import conv2d, norm, pointwise
-from archsearch.blocks.layer import Cost, Layer, Site
+from archsearch.blocks.counting import Tally
+from archsearch.blocks.layer import Layer, Site
 from archsearch.blocks.leaves import residual_problem
 from archsearch.blocks.live import LiveSet
 from archsearch.blocks.operators import Operator, Operators, loose_activation, product
@@ -83,14 +83,13 @@ class Nb201Cell(Layer):
         """Say why this layer cannot stand at ``site``, or None."""
         return residual_problem(site)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count the layer at ``site``."""
         channels, pixels = site.channels, site.height * site.width
-        total = Cost()
         for operation in self.operations:
             if kernel := _KERNELS.get(operation):
-                total += conv2d(channels, channels, kernel, pixels, bias=False) + norm(channels)
-        return total
+                tally.conv2d(channels, channels, kernel, pixels, bias=False)
+                tally.norm(channels)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``: all maps of a cell are alike."""
@@ -144,12 +143,13 @@ class Nb201Down(Layer):
         """Size of the output map: halved and rounded up."""
         return -(-height // 2), -(-width // 2)
 
-    def cost(self, site: Site) -> Cost:
-        """Closed-form cost at ``site``."""
+    def count(self, site: Site, tally: Tally) -> None:
+        """Count the layer at ``site``."""
         given, made, out = site.in_channels, site.channels, self._out_pixels(site)
-        first = conv2d(given, made, 3, out, bias=False) + norm(made)
-        second = conv2d(made, made, 3, out, bias=False) + norm(made)
-        return first + second + pointwise(given, made, out, bias=False)
+        for channels in (given, made):
+            tally.conv2d(channels, made, 3, out, bias=False)
+            tally.norm(made)
+        tally.pointwise(given, made, out, bias=False)
 
     def follow(self, site: Site, live: LiveSet) -> None:
         """Follow forward's memory at ``site``."""
