@@ -25,6 +25,7 @@ from archsearch.settings import Score
 from archsearch.space import architecture_of
 from archsearch.study import Study
 from archsearch.training import Epoch, Training, TrainingFailed, batch_of
+from archsearch.training.precision import torch_device
 from archsearch.trial import CurvePoint, Measured, Stage
 
 
@@ -70,6 +71,7 @@ class Workbench:
         self.study = study
         self.images = images
         self.pauses = Pauses(study.identity)
+        self.processor = torch_device(study.settings.engine.processor)
         self.device = Remembering(study.device) if study.device is not None else None
 
     def close(self) -> None:
@@ -100,7 +102,8 @@ class Workbench:
         architecture = _architecture(job)
         size = self.study.settings.training.resolution(architecture.size)
         seed = derive(job.seed, "init", *place)
-        return build(architecture, len(self.images.classes), resolution=size, seed=seed), size
+        net = build(architecture, len(self.images.classes), resolution=size, seed=seed)
+        return net.to(self.processor), size
 
 
 MakeBench = Callable[[Study, Images], Workbench]
@@ -124,7 +127,8 @@ def _score(bench: Workbench, job: Job) -> Outcome:
         net, size = bench.network(job, "score", *_later(init))
         for number, (images, labels) in enumerate(_batches(bench, stage, size)):
             seed = derive(job.seed, "score", *_later(init, number))
-            found.append(score_all(net, images, labels, stage.computed, seed=seed))
+            batch = images.to(bench.processor), labels.to(bench.processor)
+            found.append(score_all(net, *batch, stage.computed, seed=seed))
     return Outcome(
         job.number,
         "score",

@@ -209,11 +209,15 @@ class Budget(_Record):
 
 
 class Engine(_Record):
-    """Who runs the trials: ``ray`` or in-process ``local``; ``threads`` per worker."""
+    """Who runs the trials: ``ray`` or in-process ``local``; ``threads`` per worker.
+
+    ``processor`` is where nets are scored and trained; ``auto`` is a GPU where there is one.
+    """
 
     name: Literal["ray", "local"] = "ray"
     workers: int = Field(default=2, ge=1)
     threads: int = Field(default=1, ge=1)
+    processor: Literal["auto", "cpu", "cuda"] = "cpu"
 
 
 class Settings(_Record):

@@ -15,10 +15,11 @@ from archsearch import published
 from archsearch.architecture import Architecture
 from archsearch.devices import KINDS, Device, device_of, plain_device
 from archsearch.devices.boards.settings import is_device_file
-from archsearch.documents import Document, Location, Misfit, dump, parse, read
+from archsearch.documents import Document, Location, Misfit, dump, read
 from archsearch.errors import InputError, nearest
 from archsearch.grammar import parse_tree
 from archsearch.measures import ACCURACY, LATENCY, MEASURES, Direction
+from archsearch.overrides import overridden
 from archsearch.records import check
 from archsearch.samplers import SAMPLERS, check_options, make_sampler
 from archsearch.samplers.sampler import Sampler
@@ -102,7 +103,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     document = read(path)
     if any(text.startswith("space.") for text in overrides):
         document = _with_space_inside(document, path.parent)
-    return study_of(_overridden(document, overrides), path.parent)
+    return study_of(overridden(document, overrides, "budget.trials=100"), path.parent)
 
 
 def study_of(document: Document, folder: Path) -> Study:
@@ -258,32 +259,3 @@ def _with_space_inside(document: Document, folder: Path) -> Document:
     if isinstance(space, dict):
         space = {"name": Path(data["space"]).stem, **space}
     return replace(document, data={**data, "space": space})
-
-
-def _overridden(document: Document, overrides: Sequence[str]) -> Document:
-    data = copy.deepcopy(document.data)
-    origins: dict[Location, str] = {}
-    for text in overrides:
-        path, equals, value = text.partition("=")
-        if not equals or not path:
-            raise InputError(f"--set {text}: expected PATH=VALUE, such as budget.trials=100")
-        parts = [int(p) if p.lstrip("-").isdigit() else p for p in path.split(".")]
-        location = _put(data, parts, parse(value or "null", f"--set {text}").data, text)
-        origins[location] = f"--set {text}"
-    return replace(document, data=data, origins={**document.origins, **origins})
-
-
-def _put(data: Any, parts: Sequence[str | int], value: Any, text: str) -> Location:
-    """Set one value inside ``data`` and return its location; missing mappings are made."""
-    location: Location = ()
-    for number, part in enumerate(parts):
-        last = number == len(parts) - 1
-        if isinstance(data, dict) and isinstance(part, str):
-            data[part] = value if last else data.get(part, {})
-        elif isinstance(data, list) and isinstance(part, int) and -len(data) <= part < len(data):
-            part %= len(data)
-            data[part] = value if last else data[part]
-        else:
-            raise InputError(f"--set {text}: there is no {part!r} to set at this place")
-        location, data = (*location, part), data[part]
-    return location

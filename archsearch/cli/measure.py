@@ -9,10 +9,11 @@ import typer
 
 from archsearch.cli.latency import DeviceText, Fresh, Threads, asked, print_front, print_latency
 from archsearch.cli.nets import NetText
+from archsearch.cli.options import resolution_of
 from archsearch.cli.output import print_rows, print_table
 
 if TYPE_CHECKING:
-    from archsearch.architecture import Architecture, Resolution
+    from archsearch.architecture import Architecture
     from archsearch.cost.static import NetCost
     from archsearch.second_opinions import Opinion
 
@@ -54,7 +55,7 @@ def measure(
         return
     architecture, usual = find_net(net)
     if resolution is not None:
-        architecture = architecture.at(_resolution(resolution))
+        architecture = architecture.at(resolution_of(resolution))
     outputs = classes or usual
     if asked_device is not None:
         print_latency(architecture, outputs, asked_device, fresh=fresh, json=json)
@@ -66,23 +67,6 @@ def measure(
     _print_costs(architecture, outputs, count(architecture, outputs))
     if counters:
         _print_opinions(count(architecture, outputs), opinions)
-
-
-def _resolution(text: str) -> Resolution:
-    """Read a height and a width, or one number for both.
-
-    Raises:
-        InputError: it is neither.
-    """
-    from archsearch.errors import InputError
-
-    sides = text.split("x")
-    if len(sides) > 2 or not all(s.isascii() and s.isdigit() and int(s) for s in sides):
-        raise InputError(
-            f"--resolution {text}: is no size in pixels; give one side, as in 256, or height and "
-            "width, as in 256x192"
-        )
-    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
 
 
 def _opinions(architecture: Architecture, classes: int) -> list[Opinion]:

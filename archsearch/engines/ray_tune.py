@@ -64,7 +64,7 @@ def work(
         _ensure_offered(run.study)
         trainable = tune.with_resources(
             tune.with_parameters(Worker, bench=bench, study=run.study, images=images),
-            partial(_resources, settings.threads, _is_timed(run.study)),
+            partial(_resources, settings.threads, _gpu_share(settings), _is_timed(run.study)),
         )
         tune.Tuner(
             trainable,
@@ -123,10 +123,28 @@ def _ensure_offered(study: Study) -> None:
         )
 
 
-def _resources(threads: int, timed: bool, config: Mapping[str, Any]) -> PlacementGroupFactory:
-    """What a package needs: a worker's cores, and for a timing the device."""
-    device = timed and _package(config["package"]).stage == "latency"
-    return PlacementGroupFactory([{"CPU": threads, **({ARM_DEVICE: 1} if device else {})}])
+def _gpu_share(settings: EngineSettings) -> float:
+    """How much of a GPU a worker gets: those of the cluster are dealt out, one each at most.
+
+    Raises:
+        InputError: GPUs are asked for and the cluster has none.
+    """
+    found = ray.cluster_resources().get("GPU", 0.0)
+    if settings.processor == "cuda" and not found:
+        raise InputError(
+            "engine.processor: cuda needs a GPU and the Ray cluster has none; use auto or cpu"
+        )
+    return 0.0 if settings.processor == "cpu" else min(1.0, found / settings.workers)
+
+
+def _resources(
+    threads: int, gpu: float, timed: bool, config: Mapping[str, Any]
+) -> PlacementGroupFactory:
+    """What a package needs: a worker's cores and share of a GPU, and for a timing the device."""
+    stage = _package(config["package"]).stage
+    device = {ARM_DEVICE: 1} if timed and stage == "latency" else {}
+    share = {"GPU": gpu} if gpu and stage != "latency" else {}
+    return PlacementGroupFactory([{"CPU": threads, **share, **device}])
 
 
 class RunSearcher(Searcher):  # type: ignore[misc]

@@ -39,7 +39,7 @@ def dss(probe: Probe) -> float:
     Cost: that of synflow, and the singular values of the attentions' matrices.
 
     Raises:
-        ProxyFailed: the sum is 0 or outgrows float64.
+        ProxyFailed: the sum outgrows float64.
     """
     found, diverse = probe.of(flows), set(_matrices(probe.module))
     parts = [

@@ -81,11 +81,14 @@ def _ranks(proxy: str, values: Floats) -> Floats:
     return ranks
 
 
-ENSEMBLES: dict[str, Ensemble] = {
-    "az_nas": Ensemble(
-        ("az_expressivity", "az_progressivity", "az_trainability", "macs"), log_rank
-    ),
-}
+_AZ_NAS = ("az_expressivity", "az_progressivity", "az_trainability", "macs")
 
-DEFAULT = "az_nas"
-"""What the benchmarks compare with the parameter count."""
+ENSEMBLES: dict[str, Ensemble] = {
+    "az_nas": Ensemble(_AZ_NAS, log_rank),
+    "az_nas_patterns": Ensemble((*_AZ_NAS, "meco", "swap"), log_rank),
+}
+"""``az_nas`` is that of Lee et al. 2024; ``az_nas_patterns`` adds how differently feature maps and
+activations answer, by the same rule."""
+
+DEFAULT = "az_nas_patterns"
+"""The best on NAS-Bench-201 (docs/proxies.md); the benchmarks compare it with the params."""

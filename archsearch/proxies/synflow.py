@@ -19,7 +19,7 @@ def synflow(probe: Probe) -> float:
     Cost: one forward and one backward pass of two images in float64.
 
     Raises:
-        ProxyFailed: the sum is 0 or outgrows float64.
+        ProxyFailed: the sum outgrows float64.
     """
     found = probe.of(flows)
     total = sum(float(flow.amount()) for flow in found.through.values())

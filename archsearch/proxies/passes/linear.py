@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,12 +51,15 @@ class Flows:
     def logarithm(self, total: float, name: str) -> float:
         """Give the logarithm of a sum of flows, what R was divided by put back.
 
+        A net through which nothing flows (all edges into a cell's last node left out) gets the
+        logarithm of the smallest normal number, about -708: below any net through which it does.
+
         Raises:
-            ProxyFailed: the sum is 0 or outgrew float64.
+            ProxyFailed: the sum outgrew float64.
         """
-        if not 0 < total < math.inf:
+        if not 0 <= total < math.inf:
             raise ProxyFailed(f"{name}'s sum is {total}; no logarithm can be taken of it")
-        return math.log(total) + self.log_scale
+        return math.log(max(total, sys.float_info.min)) + self.log_scale
 
 
 def flows(probe: Probe) -> Flows:
