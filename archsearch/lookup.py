@@ -9,7 +9,6 @@ from archsearch import published
 from archsearch.architecture import Architecture
 from archsearch.documents import read
 from archsearch.errors import InputError, nearest
-from archsearch.results import open_run
 from archsearch.space import architecture_of
 
 _ENDINGS = (".yaml", ".yml", ".json")
@@ -52,5 +51,8 @@ def find_net(text: str) -> FoundNet:
 def _trial(run: str, number: str) -> FoundNet:
     if not (number.isascii() and number.isdigit()):
         raise InputError(f"{run}:{number}: {number!r} is no number of a trial, as in {run}:0")
+    # Runs need pandas and all of a study: seconds that the other nets do not wait for.
+    from archsearch.results import open_run
+
     results = open_run(run)
     return FoundNet(results.architecture(int(number)), results.study.settings.classes)

@@ -1,7 +1,7 @@
 """A predictor of accuracy from numbers known before training, with calibrated intervals.
 
-A random forest (Breiman 2001): the best of five models on NAS-Bench-201 at 50 to 200 training nets,
-with proxies and without, and it needs no scaling (``benchmarks/predictor.py``). Intervals by CV+
+A random forest (Breiman 2001): where proxies are known, the best of five models on NAS-Bench-201 at
+50 to 200 training nets, and it needs no scaling (``benchmarks/predictor.py``). Intervals by CV+
 (Barber et al. 2021), which hold without any assumption on the model.
 """
 

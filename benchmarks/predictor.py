@@ -4,10 +4,11 @@
     python benchmarks/predictor.py ../shared/data/bench --models   (other models, 2 minutes)
 
 Spaces are tables of trained nets: those of NAS-Bench-201 that NAS-Bench-Suite-Zero scored with
-eleven proxies, one of each isomorphism class (a twin among the training nets would give a net away,
-and make residuals look small), and NAS-Bench-Macro, without proxies. For each number of training nets, 90 % intervals and predictions
-of the held-out nets, mean and standard deviation over draws of the training nets. The bar is a
-coverage of 85 to 95 %. A baseline takes the better direction on the training nets.
+eleven proxies, one of each isomorphism class (a twin among the training nets would give a net away
+and make residuals look small), and NAS-Bench-Macro, without proxies. For each number of training
+nets: 90 % intervals and predictions of held-out nets, mean and standard deviation over draws of the
+training nets. The bar is a coverage of 85 to 95 %. A baseline takes the direction that is better on
+the training nets.
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ class Table:
     features: Floats
     accuracy: Floats
     baselines: dict[str, Floats]
+
+    def __str__(self) -> str:
+        """Name and number of nets."""
+        return f"{self.name} ({len(self.accuracy):,} nets)"
 
 
 def nasbench201(folder: Path, with_proxies: bool) -> Table:
@@ -143,9 +148,7 @@ def print_models(tables: list[Table], draws: int) -> None:
     """Print Spearman's correlation of held-out nets, a line a model."""
     warnings.simplefilter("ignore", ConvergenceWarning)  # a bound of the noise is reached
     for table in tables:
-        print(
-            f"\n{table.name}, {len(table.accuracy):,}: Spearman of held-out nets, mean ± sd of {draws} draws"
-        )
+        print(f"\n{table}: Spearman of held-out nets, mean ± sd of {draws} draws")
         for name, make in MODELS.items():
             cells = []
             for n in TRAINED:
@@ -165,9 +168,7 @@ def print_models(tables: list[Table], draws: int) -> None:
 def print_coverage(tables: list[Table], draws: int, gate: bool) -> None:
     """Print a line for each number of training nets."""
     for table in tables:
-        print(
-            f"\n{table.name}, {len(table.accuracy):,}: held-out nets, mean ± sd of {draws} draws; width in points"
-        )
+        print(f"\n{table}: held-out nets, mean ± sd of {draws} draws; width in points")
         print("  trained  coverage of 90 %   width   predictor       best baseline   s")
         for n in TRAINED:
             found = coverage(table, n, draws, gate)

@@ -40,7 +40,7 @@ def main() -> None:
     done = run.trials[run.trials.state == "complete"]
     accuracy = done.val_accuracy.to_numpy(dtype=float)
     print(f"{'measure':10} {'spearman':>9}  95 % interval   n = {len(done)}")
-    for name in (*(score.proxies if score else ()), "params", "macs"):
+    for name in (*(score.names if score else ()), "params", "macs"):
         values = done[name].to_numpy(dtype=float)
         low, high = interval(values, accuracy)
         rho = spearmanr(values, accuracy).statistic

@@ -39,7 +39,7 @@ class NullBench(Workbench):
 def _outcome(package: Package, job: Job, study: Study) -> Outcome:
     rng = np.random.default_rng(job.seed)
     stage = study.settings.cascade.score
-    names = stage.proxies if package.stage == "score" and stage else ("val_accuracy",)
+    names = stage.computed if package.stage == "score" and stage else ("val_accuracy",)
     measures = tuple(Measured(name, rng.random(), package.stage) for name in names)
     return Outcome(job.number, package.stage, measures)
 
