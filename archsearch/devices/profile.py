@@ -60,7 +60,7 @@ OTHER_RUNTIME_ERROR = 0.21
 
 Only one check is known: ParC-Net's README states 353 and 457 ms (ParC-Net-S, MobileViT-S; MNN on
 RK3288, threads not stated); MNN counts with coefficients fitted on ncnn gave 303 to 398 and 359 to
-465 ms, so at worst 21 % off. TFLite was 1.8 times off, with ranks kept (Spearman .968 and .985).
+465 ms, so at worst 21 % off.
 """
 
 _PREFIX = "ns_per_"
