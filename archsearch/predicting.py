@@ -39,7 +39,7 @@ class Decision:
         return {"used": bool(self.accuracy), "trained": self.trained, "judgement": judgement}
 
 
-def decided(study: Study, past: Sequence[Trial], generation: Sequence[Trial]) -> Decision | None:
+def decided(study: Study, trials: Sequence[Trial], generation: Sequence[Trial]) -> Decision | None:
     """Decide by the trials of earlier generations whether the predictor chooses from this one.
 
     It does where ``cascade.train.predictor`` allows it and it beats the best baseline on the nets
@@ -49,6 +49,8 @@ def decided(study: Study, past: Sequence[Trial], generation: Sequence[Trial]) ->
     if train is None or not train.predictor or train.promote == 1:
         return None
     scored = [t for t in generation if _proxies(study) <= t.measures.keys()]
+    # What was trained of this very generation must not count: a resumed run decides as before.
+    past = [trial for trial in trials if trial.generation < generation[0].generation]
     trained = _trained(study, past)
     judgement = judged(study, trained) if trained else None
     if judgement is None or not judgement.beats or not scored:

@@ -151,12 +151,10 @@ class Run:
 
     def _predicted(self, generation: Sequence[Trial]) -> Mapping[int, float] | None:
         """Accuracies that choose instead of the score, where that is better; noted either way."""
-        number = generation[0].generation
-        past = [trial for trial in self.trials.values() if trial.generation < number]
-        decision = decided(self.study, past, generation)
+        decision = decided(self.study, list(self.trials.values()), generation)
         if decision is None:
             return None
-        self.store.decide(number, decision.to_data())
+        self.store.decide(generation[0].generation, decision.to_data())
         return decision.accuracy
 
     def _next_leg(self) -> Package | None:

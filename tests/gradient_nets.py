@@ -19,7 +19,7 @@ def linear(classes: int = 3) -> nn.Sequential:
     return seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(108, classes)))
 
 
-def convolutional(norm: bool = False, act: type[nn.Module] = nn.GELU) -> nn.Sequential:
+def convolutional(norm: bool = False, act: Callable[[], nn.Module] = nn.GELU) -> nn.Sequential:
     """Two convolutions and a classifier, with batch norms or without."""
 
     def layers(in_channels: int, channels: int) -> list[nn.Module]:

@@ -140,6 +140,8 @@ DEFAULTS: dict[str, Data] = {
         "squeeze": 0.0,
     },
     "MobileVit": {"heads": 4, "expand": 2.0, "patch": 2},
+    "Nb201Cell": {},
+    "Nb201Down": {},
     "Pacc": {
         "kernel": "global",
         "position": True,

@@ -91,8 +91,9 @@ def test_it_does_not_choose_while_too_little_was_trained() -> None:
     asked = study()
     past, now = nets(asked, 19, 0, True), nets(asked, 8, 1, False)
     assert decided(asked, past, now) == Decision(19, None, {})
-    failed = [replace(trial, state="failed") for trial in nets(asked, 30, 1, True)]
+    failed = [replace(trial, state="failed") for trial in nets(asked, 30, 0, True)]
     assert decided(asked, [*past, *failed], now) == Decision(19, None, {})
+    assert decided(asked, [*past, *nets(asked, 30, 1, True)], now) == Decision(19, None, {})
     assert decided(asked, [], now) == Decision(0, None, {})
 
 

@@ -108,6 +108,12 @@ def test_a_baseline_that_knows_the_accuracy_is_not_beaten() -> None:
         assert found.of_baseline == pytest.approx(1)
 
 
+def test_a_lead_that_may_be_chance_is_no_lead() -> None:
+    """The lower end of the interval decides."""
+    assert not Judgement(30, 0.8, "params", 0.7, 0.1, -0.01).beats
+    assert Judgement(30, 0.8, "params", 0.7, 0.1, 0.01).beats
+
+
 def test_noise_is_not_learnt() -> None:
     """Features that say nothing do not beat a baseline that says little, in any of six draws."""
     for seed in range(6):

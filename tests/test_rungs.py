@@ -159,7 +159,7 @@ def test_nobody_goes_on_whom_one_who_stays_dominates(made: Sequence[Any]) -> Non
 def test_asynchronous_promotions_stay_within_the_share_at_every_moment(
     made: Sequence[Any], seed: int, workers: int
 ) -> None:
-    """Of n that came to a rung at most keep n + 1 left it, and no worker waits for a beginner."""
+    """Of n that came to a rung round(keep n) left it at most; no worker waits for a beginner."""
     rng = np.random.default_rng(seed)
     run = play(study_with(asynchronous=True), made)
     while run.hand_out() or run.flying:
@@ -170,7 +170,7 @@ def test_asynchronous_promotions_stay_within_the_share_at_every_moment(
         for below, above in ((1.0, 3.0), (3.0, None)):
             there = others(run, run.at(below))
             left = [n for n, until in run.begun if until == above]
-            assert len(others(run, set(left))) <= 0.5 * len(there) + 1
+            assert len(others(run, set(left))) <= max(1, round(0.5 * len(there)))
         run.finish(int(rng.choice(list(run.flying))))
 
 
@@ -184,6 +184,20 @@ def test_asynchronous_does_not_wait_for_the_rung() -> None:
         run.hand_out()
         began[asynchronous] = run.begun[-1]
     assert began == {False: (2, 1.0), True: (1, 3.0)}
+
+
+def test_who_is_on_the_way_counts_for_the_share() -> None:
+    """Each newcomer is better than all before, and those who left are not back yet."""
+    made = [((a, a, a), 1, False) for a in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)]
+    run = play(study_with(asynchronous=True), made)
+    while run.hand_out():
+        arriving = [number for number, until in run.flying.items() if until == 1.0]
+        for number in arriving:
+            run.finish(number)
+        left = [number for number, until in run.begun if until == 3.0]
+        assert len(left) <= max(1, len(run.at(1.0)) // 2)
+    assert len(run.at(1.0)) == 8
+    assert len(left) == 4
 
 
 def test_without_rungs_everybody_goes_to_the_end() -> None:

@@ -307,6 +307,7 @@ def test_bf16_trains_to_nearly_the_same() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch.compile's own imports
 def test_a_compiled_training_is_the_same_up_to_rounding() -> None:
     """Same curve to four digits, and the module itself (not a wrapper) is what was trained."""
     recipe = Recipe(epochs=2, batch_size=16, layer_scale=1.0)

@@ -153,6 +153,7 @@ class Guest:
         ready, _, _ = select.select([self._process.stdout], [], [], timeout_s)
         if not ready:
             os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()  # until then it counts as alive and would be given another job
             raise GuestFailed(f"no answer in {timeout_s:g} s; the emulated process was ended")
         line = self._process.stdout.readline()
         if not line:

@@ -13,6 +13,7 @@ from torch.linalg import vector_norm
 from torch.nn import functional as F
 
 from archsearch.proxies.passes.blocks import use_batch_statistics
+from archsearch.proxies.passes.pieces import KeptPieces, NotedPieces, Places
 from archsearch.proxies.passes.weights import weights_of
 from archsearch.proxies.probe import Probe
 from archsearch.proxies.proxy import ProxyFailed, scoring_copy
@@ -31,6 +32,7 @@ class Halves:
         images: the halves, each a leaf that gradients can be asked of.
         logits: (B / 2, classes) of each.
         losses: mean cross-entropy of each.
+        places: the pieces that the rectifiers were on.
     """
 
     copied: nn.Module
@@ -38,6 +40,7 @@ class Halves:
     images: tuple[Tensor, ...]
     logits: tuple[Tensor, ...]
     losses: tuple[Tensor, ...]
+    places: Sequence[Places]
 
 
 @dataclass(frozen=True)
@@ -110,14 +113,27 @@ def in_range(found: Sequence[Tensor]) -> bool:
     return bool((largest < _LARGE).all())
 
 
-def run_halves(copied: nn.Module, weights: Mapping[str, Tensor], probe: Probe) -> Halves:
-    """Run ``copied`` with ``weights`` in the place of its own on the halves of the batch."""
+def run_halves(
+    copied: nn.Module,
+    weights: Mapping[str, Tensor],
+    probe: Probe,
+    kept: Sequence[Places] | None = None,
+) -> Halves:
+    """Run ``copied`` with ``weights`` in the place of its own on the halves of the batch.
+
+    Args:
+        copied: a net that does the same at every run.
+        weights: by name.
+        probe: the batch.
+        kept: ``places`` of an earlier run, to stay on its rectifiers' pieces.
+    """
     exact = next((weight.dtype for weight in weights.values()), probe.images.dtype)
     images = tuple(half.detach().to(exact).requires_grad_() for half in probe.images.chunk(2))
-    with torch.enable_grad():
+    noted = NotedPieces()
+    with torch.enable_grad(), noted if kept is None else KeptPieces(kept):
         logits = tuple(functional_call(copied, dict(weights), half) for half in images)
         losses = tuple(map(F.cross_entropy, logits, probe.labels.chunk(2)))
-    return Halves(copied, weights, images, logits, losses)
+    return Halves(copied, weights, images, logits, losses, noted.places if kept is None else kept)
 
 
 def gradients_of(halves: Halves, *, retain_graph: bool) -> list[Gradient]:
