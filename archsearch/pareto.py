@@ -26,7 +26,7 @@ def non_dominated(points: Points, maximize: Sequence[bool]) -> npt.NDArray[np.bo
     Returns:
         Mask of shape (n,).
     """
-    signed, known = _minimized(points, maximize)
+    signed, known = minimized(points, maximize)
     mask = known.copy()
     mask[known] = moocore.is_nondominated(_finite(signed[known]), keep_weakly=True)
     return mask
@@ -40,7 +40,7 @@ def fronts(points: Points, maximize: Sequence[bool]) -> npt.NDArray[np.int64]:
     Returns:
         Ranks of shape (n,).
     """
-    signed, known = _minimized(points, maximize)
+    signed, known = minimized(points, maximize)
     ranks = np.full(len(signed), -1, dtype=np.int64)
     ranks[known] = moocore.pareto_rank(_finite(signed[known]))
     return ranks
@@ -72,9 +72,9 @@ def hypervolume(points: Points, reference: Sequence[float], maximize: Sequence[b
     A point that is not better than the reference in every objective adds nothing, nor does a row
     with NaN or an infinity.
     """
-    signed, _ = _minimized(points, maximize)
+    signed, _ = minimized(points, maximize)
     signed = signed[np.isfinite(signed).all(axis=1)]
-    corner = _minimized(np.asarray(reference, dtype=float)[None], maximize)[0][0]
+    corner = minimized(np.asarray(reference, dtype=float)[None], maximize)[0][0]
     return float(moocore.hypervolume(signed, ref=corner))
 
 
@@ -88,7 +88,7 @@ def reference_point(points: Points, maximize: Sequence[bool]) -> tuple[float, ..
     Raises:
         ValueError: no row is finite.
     """
-    signed, _ = _minimized(points, maximize)
+    signed, _ = minimized(points, maximize)
     signed = signed[np.isfinite(signed).all(axis=1)]
     if not len(signed):
         raise ValueError("a reference point needs at least one point with finite values; got none")
@@ -98,8 +98,12 @@ def reference_point(points: Points, maximize: Sequence[bool]) -> tuple[float, ..
     return tuple(float(value) for value in np.where(maximize, -moved, moved))
 
 
-def _minimized(points: Points, maximize: Sequence[bool]) -> tuple[Points, npt.NDArray[np.bool_]]:
-    """Points with every objective to be minimized, and the mask of those without NaN."""
+def minimized(points: Points, maximize: Sequence[bool]) -> tuple[Points, npt.NDArray[np.bool_]]:
+    """Points with every objective to be minimized, and the mask of those without NaN.
+
+    Raises:
+        ValueError: the shape of ``points`` is not (n, m) for m flags.
+    """
     points = np.asarray(points, dtype=float)
     if points.ndim != 2 or points.shape[1] != len(maximize):
         raise ValueError(

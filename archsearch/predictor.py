@@ -55,9 +55,24 @@ class Predictor:
             _trained(features[self._fold != fold], accuracy[self._fold != fold], seed)
             for fold in range(int(self._fold.max()) + 1)
         ]
-        self.held_out = np.empty(len(accuracy))
+        self.held_out = self.held_out_as(features[None])[0]
+
+    def held_out_as(self, features: Floats) -> Floats:
+        """Predict the training nets as if they had other features, each by what has not seen it.
+
+        Args:
+            features: (C, N, F), C tables of features for the N training nets.
+
+        Returns:
+            Predictions (C, N).
+        """
+        features = _in_range(features)
+        found = np.empty(features.shape[:2])
         for fold, model in enumerate(self._models):
-            self.held_out[self._fold == fold] = model.predict(features[self._fold == fold])
+            rows = features[:, self._fold == fold]
+            flat = rows.reshape(-1, features.shape[2])
+            found[:, self._fold == fold] = model.predict(flat).reshape(rows.shape[:2])
+        return found
 
     def predict(self, features: Floats, level: float = LEVEL) -> Prediction:
         """Predict nets (M, F): the mean of the models, and the interval of CV+.

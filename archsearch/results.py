@@ -28,7 +28,7 @@ from archsearch.measures import LATENCY, MEASURES, Direction, epochs_reached, la
 from archsearch.predicting import said
 from archsearch.runs import DATABASE
 from archsearch.space import NotAMember, architecture_of
-from archsearch.store import Store, trials_frame
+from archsearch.store import Store, choices_frame, curves_frame, trials_frame
 from archsearch.study import Study, study_of
 from archsearch.summary import Summary, summarize
 from archsearch.tables import family, front_of, latencies_of, measured, on_front, readable
@@ -37,6 +37,8 @@ from archsearch.trial import Measured, Trial
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from archsearch.figures.quantity import Quantity
 
 
 def open_run(path: str | Path) -> RunResults:
@@ -99,6 +101,48 @@ class RunResults:
         reached = [epochs_reached(trial.measures, whole) for trial in self.records]
         return trials_frame(self.records).assign(epochs=reached)
 
+    @cached_property
+    def choices(self) -> pd.DataFrame:
+        """One row a trial: ``number``, and its value at each leaf of the space (None if absent)."""
+        return choices_frame(self.records, [path for path, _ in self.study.space.leaves()])
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """Learning curves as they are now, one row an epoch of a training, for ``plot_curves``.
+
+        Returns:
+            ``number``, ``repetition``, ``epoch``, ``train_loss``, ``validation_accuracy``,
+            ``seconds``, and ``family`` of the trial's blocks.
+        """
+        with Store.open(self.folder / DATABASE) as store:
+            frame = curves_frame(store.curves())
+        families = {n: family(self.architecture(n)) for n in frame["number"].unique()}
+        return frame.assign(family=frame["number"].map(families))
+
+    def points(self, x: str, y: str) -> pd.DataFrame:
+        """What figures of two measures show: every trial that did not fail and has both.
+
+        Returns:
+            Both measures with their spreads, ``number``, ``family`` (of blocks), ``complete``,
+            ``on_front`` (of these two measures) and ``finished_s`` (active seconds of the run).
+
+        Raises:
+            InputError: as ``pareto``.
+        """
+        return self._points(self._directions([x, y]))
+
+    def quantity(self, name: str) -> Quantity:
+        """A measure as figures show it: unit, better direction, and for latencies their source.
+
+        Raises:
+            InputError: as ``pareto``.
+        """
+        from archsearch.figures.quantity import Quantity
+
+        (direction,) = self._directions([name]).values()
+        about = self._latency_label() if name == LATENCY else None
+        return Quantity(name, MEASURES[name].unit, direction == "maximize", about)
+
     def pareto(self, objectives: Sequence[str] | None = None) -> pd.DataFrame:
         """The non-dominated complete trials, best in the first objective first.
 
@@ -139,7 +183,12 @@ class RunResults:
         return table
 
     def plot_pareto(
-        self, x: str | None = None, y: str | None = None, ax: Axes | None = None
+        self,
+        x: str | None = None,
+        y: str | None = None,
+        ax: Axes | None = None,
+        *,
+        reference: tuple[float, float] | None = None,
     ) -> Figure:
         """Draw the front in two measures, all trials behind it, the space's published nets beside.
 
@@ -149,26 +198,21 @@ class RunResults:
             x: measure across; None for the study's second objective, or params.
             y: measure upwards; None for the study's first objective.
             ax: axes to draw in; None makes a figure.
+            reference: point up to which the area that the front dominates is shaded.
 
         Raises:
             InputError: as ``pareto``.
         """
         # Imported here: matplotlib takes a second that tables do not need.
-        from archsearch.plots import Quantity, plot_front
+        from archsearch.figures.front import plot_front
 
         x, y = self.axes(x, y)
-        directions = self._directions([x, y])
-        points, published = self._points(directions), self._published([x, y])
-        about = {LATENCY: self._latency_label()} if LATENCY in directions else {}
-        across, upwards = (
-            Quantity(name, MEASURES[name].unit, direction == "maximize", about.get(name))
-            for name, direction in directions.items()
-        )
         return plot_front(
-            points,
-            across,
-            upwards,
-            published=published,
+            self.points(x, y),
+            self.quantity(x),
+            self.quantity(y),
+            published=self._published([x, y]),
+            reference=reference,
             title=self.study.settings.name,
             ax=ax,
         )
@@ -202,9 +246,11 @@ class RunResults:
 
     def save(self) -> tuple[Path, Path]:
         """Write ``pareto.csv`` and ``front.png`` into the run's folder; return their paths."""
+        from archsearch.figures.style import save as write_figure
+
         table, figure = self.folder / "pareto.csv", self.folder / "front.png"
         self.pareto().to_csv(table, index=False)
-        self.plot_pareto().savefig(figure)
+        write_figure(self.plot_pareto(), figure)
         return table, figure
 
     def architecture(self, number: int) -> Architecture:
@@ -301,6 +347,7 @@ class RunResults:
             family=[family(self.architecture(trial.number)) for trial in shown],
             complete=[trial.state == "complete" for trial in shown],
             on_front=[trial.number in front for trial in shown],
+            finished_s=pd.Series([trial.finished_s for trial in shown], dtype=float),
         )
 
     def _published(self, names: Sequence[str]) -> pd.DataFrame:

@@ -10,8 +10,11 @@ import pandas as pd
 
 from archsearch.architecture import Architecture
 from archsearch.blocks.layer import Layer
+from archsearch.certainty import FOOTNOTE as PROBABILITY
+from archsearch.certainty import front_probabilities, values
 from archsearch.devices.reading import Latency
 from archsearch.devices.source import footnote, one_source
+from archsearch.knees import KNEE, knees
 from archsearch.measures import LATENCY, MEASURES, Direction, latency_in
 from archsearch.notation import UNKNOWN, quantity
 from archsearch.pareto import non_dominated
@@ -22,6 +25,11 @@ ALWAYS_SHOWN = ("val_accuracy", "params", "macs", LATENCY)
 """Measures that a front's table shows beside its objectives, where they are known."""
 
 _WHERE = ("device", "how")
+
+_KNEE = (
+    f"knee: whichever other net of the front is taken instead, at least {KNEE:g} times as much is "
+    "lost as gained, in shares of the front's range."
+)
 
 CONVOLUTIONS_ONLY = "convolutions only"
 _CONVOLUTIONS = frozenset({"conv_encoder", "inverted_residual", "bottleneck"})
@@ -41,23 +49,37 @@ def front_of(
 
     Returns:
         Columns ``number``, ``net``, each objective, what else of ``ALWAYS_SHOWN`` is known, and
-        ``MEASURE_spread`` with ``MEASURE_n`` behind what varies; best in the first objective first.
-        ``attrs["footnote"]`` says what the spread is.
+        ``MEASURE_spread`` with ``MEASURE_n`` behind what varies; ``front_probability``, unless
+        every objective is exact, and ``knee``. Best in the first objective first.
+        ``attrs["footnote"]`` says what the spread, the probability and a knee are.
     """
     complete = [
         t for t in trials if t.state == "complete" and directions.keys() <= t.measures.keys()
     ]
-    front = [t for t, mark in zip(complete, on_front(complete, directions), strict=True) if mark]
+    marks = np.array(on_front(complete, directions), dtype=bool)
+    front = [trial for trial, mark in zip(complete, marks, strict=True) if mark]
     names = [*directions, *(name for name in ALWAYS_SHOWN if name not in directions)]
     frame = measured([trial.measures for trial in front], names)
     frame.insert(0, "number", [trial.number for trial in front])
     frame.insert(1, "net", [nets.get(t.architecture_id, t.architecture_id) for t in front])
+    probability = front_probabilities(complete, directions, seed=0)
+    if probability is not None:
+        frame["front_probability"] = probability[marks]
+    frame["knee"] = knees(values(front, list(directions)), _maximize(directions))
     first, direction = next(iter(directions.items()))
     frame = frame.sort_values(
         [first, "number"], ascending=[direction == "minimize", True], ignore_index=True
     )
-    frame.attrs["footnote"] = " ".join([FOOTNOTE, *_about([trial.measures for trial in front])])
+    frame.attrs["footnote"] = " ".join(_notes(frame, front))
     return frame
+
+
+def _notes(frame: pd.DataFrame, front: Sequence[Trial]) -> list[str]:
+    """What the footnote of a front's table says."""
+    notes = [FOOTNOTE, *_about([trial.measures for trial in front])]
+    if "front_probability" in frame:
+        notes.append(PROBABILITY)
+    return [*notes, _KNEE] if frame["knee"].any() else notes
 
 
 def latencies_of(found: Iterable[Mapping[str, Measured]]) -> list[Latency]:
@@ -78,10 +100,12 @@ def _about(found: Sequence[Mapping[str, Measured]]) -> list[str]:
 
 def on_front(trials: Sequence[Trial], directions: Mapping[str, Direction]) -> list[bool]:
     """Mark the trials that no other of them dominates; all must have the measures."""
-    points = [[trial.measures[name].value for name in directions] for trial in trials]
-    maximize = [direction == "maximize" for direction in directions.values()]
-    array = np.array(points, dtype=float).reshape(len(trials), len(directions))
-    return [bool(mark) for mark in non_dominated(array, maximize)]
+    points = values(trials, list(directions))
+    return [bool(mark) for mark in non_dominated(points, _maximize(directions))]
+
+
+def _maximize(directions: Mapping[str, Direction]) -> list[bool]:
+    return [direction == "maximize" for direction in directions.values()]
 
 
 def measured(found: Sequence[Mapping[str, Measured]], names: Sequence[str]) -> pd.DataFrame:
@@ -135,6 +159,8 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
 def _said(value: object) -> str:
     if isinstance(value, bool | np.bool_):
         return "yes" if value else ""
+    if isinstance(value, float):
+        return f"{value:.2f}" if np.isfinite(value) else ""
     return UNKNOWN if value is pd.NA else str(value)
 
 

@@ -21,7 +21,7 @@ import pandas as pd
 from archsearch.devices.board_table import join, read_counts, read_timings
 from archsearch.devices.fitting import groups_of
 from archsearch.devices.profile import Errors, Fit, Profile, load, names
-from archsearch.latency_plots import predicted_against_measured
+from archsearch.figures.latency import predicted_against_measured
 
 BEGIN, END = "<!-- latency_boards: begin -->", "<!-- latency_boards: end -->"
 THREADS = (1, 2, 4, 6, 8)

@@ -381,7 +381,7 @@ def test_pareto_takes_other_measures(tiny_run: Path) -> None:
     [
         (["--x", "parms"], "unknown measure 'parms'; did you mean 'params'"),
         (["--objectives", "latency_ms"], "latency_ms was not measured in this run"),
-        (["--plot", "front.xyz"], "no figure has the ending 'xyz'"),
+        (["--plot", "front.xyz"], "no figure has the format 'xyz'"),
         (["--csv", "/nowhere/at/all.csv"], "/nowhere/at/all.csv: No such file"),
     ],
 )

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
-from archsearch.store import Store, trials_frame
+from archsearch.store import Store, choices_frame, curves_frame, trials_frame
 from archsearch.trial import CurvePoint, Measured, Trial
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -250,6 +250,24 @@ def test_a_frame_has_a_row_a_trial(store: Store) -> None:
     assert list(frame["seconds"]) == [2.0, 0.0]
     assert list(frame["error"].isna()) == [True, False]
     assert list(trials_frame([]).columns[:3]) == ["number", "state", "stage"]
+
+
+def test_a_frame_of_choices_has_a_column_a_leaf() -> None:
+    """Of the leaves that are asked for, in their order; None where a trial does not have one."""
+    frame = choices_frame([a_trial(3)], ["head.norm", "head.project", "stages.0.width"])
+    assert frame.to_dict("records") == [
+        {"number": 3, "head.norm": "layer", "head.project": None, "stages.0.width": 32}
+    ]
+    assert list(choices_frame([], ["head.norm"]).columns) == ["number", "head.norm"]
+
+
+def test_a_frame_of_curves_has_a_row_an_epoch() -> None:
+    """In the order of the curves; without any it still has its columns."""
+    points = [CurvePoint(0, 1.0, 2.0, 0.1, 5.0), CurvePoint(1, 1.0, 1.5, 0.2, 6.0)]
+    frame = curves_frame({4: points[:1], 7: points[1:]})
+    assert list(frame["number"]) == [4, 7]
+    assert list(frame["validation_accuracy"]) == [0.1, 0.2]
+    assert list(curves_frame({}).columns) == list(frame.columns)
 
 
 READING = {"latency_ms": 2.5, "how": "predicted", "device": "rk3288", "expected_error": None}

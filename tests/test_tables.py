@@ -67,10 +67,47 @@ def test_the_table_has_spread_and_n_behind_what_varies(tiny_study: Study) -> Non
     front = front_of(trials, ACCURACY_MACS, {})
     assert list(front.columns) == [
         "number", "net", "val_accuracy", "val_accuracy_spread", "val_accuracy_n", "macs", "params",
+        "front_probability", "knee",
     ]  # fmt: skip
     assert list(front["val_accuracy_spread"]) == pytest.approx([0.0123, 0.05])
     assert list(front["val_accuracy_n"]) == [3, 1]
     assert "binomial standard error" in front.attrs["footnote"]
+
+
+def test_the_table_says_how_surely_a_net_is_on_the_front(tiny_study: Study) -> None:
+    """Against all trials, also those just behind the front; not where every objective is exact."""
+    trials = [
+        made_trial(tiny_study, 0, 0.1, macs=3e6),
+        made_trial(tiny_study, 1, 0.5, macs=1e6),
+        made_trial(tiny_study, 2, 0.8, macs=2e6),
+        made_trial(tiny_study, 3, 0.795, macs=2e6),
+    ]
+    front = front_of(trials, ACCURACY_MACS, {})
+    assert list(front["number"]) == [2, 1]
+    assert 0.45 < front["front_probability"][0] < 0.6
+    assert front["front_probability"][1] == 1.0
+    assert "non-dominated when every value is drawn anew" in front.attrs["footnote"]
+    assert readable(front)["front_probability"][1] == "1.00"
+    exact = front_of(trials, {"macs": "minimize"}, {})
+    assert "front_probability" not in exact
+    assert "drawn anew" not in exact.attrs["footnote"]
+
+
+def test_the_table_marks_the_knee(tiny_study: Study) -> None:
+    """And says what one is, where there is one."""
+    places = [(0.5, 1e6), (0.8, 2e6), (0.85, 9e6)]
+    trials = [made_trial(tiny_study, i, p, macs=m) for i, (p, m) in enumerate(places)]
+    front = front_of(trials, ACCURACY_MACS, {})
+    assert list(front["knee"]) == [False, True, False]
+    assert list(readable(front)["knee"]) == ["", "yes", ""]
+    assert "knee: whichever other net" in front.attrs["footnote"]
+    assert "knee" not in front_of(trials[:2], ACCURACY_MACS, {}).attrs["footnote"]
+
+
+def test_what_a_net_beside_the_front_lacks_is_blank() -> None:
+    """A published net that is not of the run has no probability and is no knee."""
+    frame = pd.DataFrame({"front_probability": [0.5, np.nan], "knee": [True, np.nan]})
+    assert readable(frame).to_numpy().tolist() == [["0.50", "yes"], ["", ""]]
 
 
 def test_a_net_is_called_by_its_published_name_or_its_id(tiny_study: Study) -> None:

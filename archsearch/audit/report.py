@@ -98,7 +98,7 @@ def page(audit: Audit) -> str:
 
 def save(audit: Audit, folder: Path) -> list[Path]:
     """Write ``audit.json``, ``audit.md`` and ``audit.png`` into a folder; return their paths."""
-    from archsearch.audit_plots import plot_audit  # matplotlib takes a second
+    from archsearch.figures.audit import plot_audit  # matplotlib takes a second
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in (FILE, PAGE, FIGURE)]

@@ -11,10 +11,14 @@ import typer
 
 from archsearch.cli import (
     audit,
+    compare,
     devices,
     draw,
+    export,
+    importance,
     measure,
     nets,
+    report,
     run,
     schema,
     show,
@@ -36,13 +40,19 @@ app.command("run")(run.run)
 app.command("audit")(audit.audit)
 app.command("status")(show.status)
 app.command("pareto")(show.pareto)
+app.command("limits")(show.limits)
 app.command("list")(show.list_runs)
+app.command("compare")(compare.compare)
+app.command("importance")(importance.importance)
+app.command("report")(report.report)
+app.command("check")(report.check)
 app.add_typer(space.app, name="space")
 app.add_typer(devices.app, name="devices")
 app.command("describe")(nets.describe)
 app.command("measure")(measure.measure)
 app.command("published")(nets.published)
 app.command("draw")(draw.draw)
+app.command("export")(export.export)
 app.command("schema")(schema.schema)
 app.command("train")(train.train)
 app.command("weights")(weights.weights)

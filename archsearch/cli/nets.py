@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from archsearch.description import Description
+    from archsearch.figures.quantity import Quantity
 
 _COUNTED = ("counted_params_m", "counted_gmacs")
 _ABSENT = {"recipe": "", "finding": "", **dict.fromkeys(_COUNTED, UNKNOWN)}
@@ -56,6 +58,18 @@ def published(
     ablations: Annotated[
         bool, typer.Option("--ablations", help="The papers' ablations instead.")
     ] = False,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y", help="Draw them instead, in params, macs, latency or top1 (params,top1)."
+        ),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of the latencies; part of its name will do.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The figure (published_X_Y.png).")
+    ] = None,
 ) -> None:
     """Print what papers state about the published nets, beside what is counted here."""
     from archsearch.errors import InputError
@@ -65,8 +79,13 @@ def published(
         published_table,
     )
 
-    if net and ablations:
-        raise InputError("--table and --ablations exclude each other; give one of them")
+    if sum(map(bool, (net, ablations, plot))) > 1:
+        raise InputError("--table, --ablations and --plot exclude each other; give one of them")
+    if plot is not None:
+        _draw(plot, device, out)
+        return
+    if device is not None or out is not None:
+        raise InputError("--device and --out are of a figure; give --plot as well")
     if ablations:
         columns = ["paper", "study", "setting", "top1", "delta_top1", "finding", "status", "source"]
         print_table(_said(published_ablations()[columns]))
@@ -77,6 +96,37 @@ def published(
         return
     print_table(_stated_and_counted(frame, one_net=net is not None))
     _print_discrepancies(list(dict.fromkeys(frame["net"])))
+
+
+def _draw(plot: str, device: str | None, out: Path | None) -> None:
+    """Write the figure, and say where it is and how many nets it shows."""
+    from archsearch.errors import InputError
+    from archsearch.figures import plot_published
+    from archsearch.figures.style import save
+    from archsearch.published_points import published_points
+
+    x, _, y = plot.partition(",")
+    nets = published_points(x.strip(), y.strip(), device)
+    names = [name.strip() for name in (x, y)]
+    if nets.empty:
+        raise InputError(f"no published net has both of {plot}; try another device or quantity")
+    target = out or Path(f"published_{'_'.join(names)}.png")
+    save(plot_published(nets, *(_quantity(name, nets.attrs["device"]) for name in names)), target)
+    typer.echo(f"{len(nets)} nets drawn in {target}")
+
+
+def _quantity(name: str, device: str | None) -> Quantity:
+    from archsearch.figures.quantity import Quantity
+
+    known = {
+        "params": Quantity("params", "parameters", False, "parameters, counted"),
+        "macs": Quantity("macs", "multiply-accumulates", False, "MACs of one image, counted"),
+        "latency": Quantity(
+            "latency_ms", "ms", False, f"latency of one image, stated (ms): {device}"
+        ),
+        "top1": Quantity("top1", "%", True, "ImageNet-1K top-1, stated (%)"),
+    }
+    return known[name]
 
 
 def _print_description(description: Description, classes: int) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _LEFT = (
     "net", "blocks", "leaf", "values", "run", "state", "best", "limit", "", "stage", "layer",
     "variant", "recipe", "dataset", "source", "latency_device", "paper", "study", "setting",
-    "finding", "status", "device", "core", "counts of", "ordered by", "kind",
+    "finding", "status", "device", "core", "counts of", "ordered by", "kind", "strategy",
 )  # fmt: skip
 
 

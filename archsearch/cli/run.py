@@ -32,6 +32,13 @@ def run(
     ] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Budget in trials.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Budget in minutes.")] = None,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TRACKER[:PLACE]",
+            help="Tell trials to tensorboard[:FOLDER] or mlflow[:URI] as well; repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Search for a Pareto front, or go on with a search that was stopped.
 
@@ -43,14 +50,22 @@ def run(
     from archsearch.results import open_run
     from archsearch.runs import work_on
     from archsearch.study import load_study
+    from archsearch.trackers import ensure_trackers, tracked
 
+    ensure_trackers(log or ())
     flags = {"budget.trials": trials, "budget.minutes": minutes, _engine_path(study): engine}
     overrides = [f"{path}={value}" for path, value in flags.items() if value is not None]
     asked = load_study(study, [*(changes or []), *overrides])
     folder = out or Path("runs") / asked.settings.name
     starts: list[Summary] = []
-    with progress(Console(stderr=True)) as watch:
+    warnings: list[str] = []
+    with (
+        progress(Console(stderr=True)) as shown,
+        tracked(log or (), shown, warnings.append) as watch,
+    ):
         done = work_on(asked, folder, _noting(starts, watch))
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)
     now = _summary(done)
     typer.echo(_ending(now, new=now.done - starts[0].done, exhausted=done.exhausted))
     _print_results(now, open_run(folder))

@@ -1,4 +1,4 @@
-"""``archsearch status``, ``pareto`` and ``list``: look at runs, also while they go on."""
+"""``archsearch status``, ``pareto``, ``limits``, ``list``: look at runs, also while they go on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archsearch.cli.output import print_rows, print_table, print_trust, write
-from archsearch.errors import InputError, nearest
+from archsearch.errors import InputError
 
 if TYPE_CHECKING:
     from archsearch.results import RunResults
@@ -62,12 +62,35 @@ def pareto(
     if json is not None:
         write(json, front.to_json(orient="records", indent=2) + "\n")
     if plot is not None:
-        write(plot, _drawn(results, x, y, plot))
+        from archsearch.figures.style import render
+
+        kind = plot.suffix.removeprefix(".").lower() or "png"
+        write(plot, render(results.plot_pareto(x, y), kind))
     if csv is json is plot is None:
         print_table(readable(front), front.attrs["footnote"])
         if empty:
             typer.echo("no trial was completed, so there is no front yet")
         print_trust(results)
+
+
+def limits(run: RunPath, csv: Target = None, json: Target = None) -> None:
+    """Say what each limit of a run's study costs: what a tighter one would have lost."""
+    from archsearch.results import open_run
+    from archsearch.shadow_prices import footnote, readable_prices, shadow_prices
+
+    found = open_run(run)
+    settings = found.study.settings
+    directions = {objective.measure: objective.direction for objective in settings.objectives}
+    prices = shadow_prices(found.records, directions, settings.constraints, found.counts)
+    if csv is not None:
+        write(csv, prices.to_csv(index=False))
+    if json is not None:
+        write(json, prices.to_json(orient="records", indent=2) + "\n")
+    if csv is json is None:
+        if prices.empty:
+            typer.echo("the study has no limits")
+        else:
+            print_table(readable_prices(prices), footnote(prices))
 
 
 def list_runs(
@@ -96,17 +119,3 @@ def _listed(name: str, found: RunResults | InputError) -> dict[str, str]:
         "best": str(now.best or ""),
         "when": f"{found.changed:%Y-%m-%d %H:%M}",
     }
-
-
-def _drawn(results: RunResults, x: str | None, y: str | None, target: Path) -> bytes:
-    """The figure in the format that the file's name asks for."""
-    import io
-
-    kind = target.suffix.removeprefix(".").lower() or "png"
-    figure = results.plot_pareto(x, y)
-    known = figure.canvas.get_supported_filetypes()
-    if kind not in known:
-        raise InputError(f"{target}: no figure has the ending {kind!r}; {nearest(kind, known)}")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind)
-    return buffer.getvalue()

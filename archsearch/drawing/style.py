@@ -11,7 +11,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
 from archsearch.drawing.graph import Role
-from archsearch.plots import look
+from archsearch.figures.style import look
 
 INK = "#333333"
 FAINT = "#6B6B6B"
@@ -57,11 +57,6 @@ FILLS: Mapping[Role, Look] = MappingProxyType(
 PANEL = Look("#F8F8F8", "#DDDDDD")
 PLAIN = Look("#FFFFFF", "#8A8A8A")
 
-_FAMILIES = {
-    "pacc_frame": "pacc",
-    **dict.fromkeys(("conv_encoder", "inverted_residual", "bottleneck"), "convolutions only"),
-}
-
 _TO_PATH = TextToPath()
 
 
@@ -77,7 +72,6 @@ def family_look(kind: str, kinds: Sequence[str]) -> Look:
 
     ``kinds`` are all blocks in the drawing, so that unknown ones get different colours.
     """
-    families = [_FAMILIES.get(other, other) for other in kinds]
-    border, _ = look(_FAMILIES.get(kind, kind), families)
+    border, _ = look(kind, kinds)
     red, green, blue = (1 - _TINT * (1 - part) for part in to_rgb(border))
     return Look(to_hex((red, green, blue)), border)

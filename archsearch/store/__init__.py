@@ -5,9 +5,16 @@ generation, a stage of a trial and the end of a generation are stored whole or n
 run killed at any moment loses what was in flight and nothing else. Free-form content is JSON.
 """
 
-from archsearch.store.frame import trials_frame
+from archsearch.store.frame import choices_frame, curves_frame, trials_frame
 from archsearch.store.sqlite_file import StoreFull
 from archsearch.store.store import Store
 from archsearch.store.tables import Generation
 
-__all__ = ["Generation", "Store", "StoreFull", "trials_frame"]
+__all__ = [
+    "Generation",
+    "Store",
+    "StoreFull",
+    "choices_frame",
+    "curves_frame",
+    "trials_frame",
+]

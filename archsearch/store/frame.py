@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from archsearch.trial import Trial
+from archsearch.trial import CurvePoint, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,3 +34,23 @@ def trials_frame(trials: Iterable[Trial]) -> pd.DataFrame:
     columns["error"] = [trial.error for trial in trials]
     columns["seconds"] = [sum(m.seconds for m in t.measures.values()) for t in trials]
     return pd.DataFrame(columns)
+
+
+def choices_frame(trials: Iterable[Trial], leaves: Sequence[str]) -> pd.DataFrame:
+    """One row a trial: ``number``, and for each leaf the value chosen, None where it has none."""
+    import pandas as pd
+
+    trials = list(trials)
+    columns = {leaf: [trial.choices.get(leaf) for trial in trials] for leaf in leaves}
+    numbers = [trial.number for trial in trials]
+    return pd.DataFrame({"number": numbers, **columns}).astype(dict.fromkeys(leaves, object))
+
+
+def curves_frame(curves: Mapping[int, Sequence[CurvePoint]]) -> pd.DataFrame:
+    """One row an epoch of a training: ``number`` of its trial and the fields of ``CurvePoint``."""
+    import pandas as pd
+
+    rows = [
+        {"number": number, **asdict(point)} for number, curve in curves.items() for point in curve
+    ]
+    return pd.DataFrame(rows, columns=["number", *(field.name for field in fields(CurvePoint))])

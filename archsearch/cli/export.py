@@ -1,0 +1,151 @@
+"""``archsearch export``: a net or a run for other people's tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from archsearch.cli.options import resolution_of
+from archsearch.cli.output import print_rows, write
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from archsearch.exports.weights import Weighed
+
+_IMAGES = 8
+
+
+def export(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="NET|RUN", help="Published name, architecture file or RUN:TRIAL; or a run."
+        ),
+    ],
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="TARGET", help='File, folder or URL to write to ("-": stdout).'),
+    ] = None,
+    *,
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="FORMAT",
+            help="Nets: onnx, mnn, torchscript, python, safetensors. Runs: csv, parquet, latex, "
+            "markdown, optuna, tensorboard, mlflow.",
+        ),
+    ],
+    weights: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|FOLDER|SEED",
+            help="Of a net: a checkpoint, a folder of archsearch train, or a seed.",
+        ),
+    ] = "0",
+    resolution: Annotated[
+        str | None, typer.Option(metavar="HxW", help="Of a net, if not its own.")
+    ] = None,
+    data: Annotated[
+        str, typer.Option(metavar="SOURCE[:PATH]", help="Images on which a net is checked.")
+    ] = "mnist5k",
+    image: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Check on this image instead.")
+    ] = None,
+    table: Annotated[
+        str, typer.Option(metavar="front|trials", help="Of a run, in a format of tables.")
+    ] = "front",
+) -> None:
+    """Write a net as a file that other tools read, or a run as a table or into a tracker.
+
+    A net's file is run on real images and compared with torch before it is called done.
+    """
+    from archsearch.errors import InputError, nearest
+    from archsearch.exports.nets import NET_FORMATS
+    from archsearch.exports.runs import PLACE_FORMATS, TABLE_FORMATS
+
+    if to in NET_FORMATS:
+        size = None if resolution is None else resolution_of(resolution)
+        net, name = _net(what, weights, size)
+        _export_net(net, to, _target(target, name, NET_FORMATS[to].ending, to), data, image)
+    elif to in TABLE_FORMATS:
+        _export_table(what, to, table, target)
+    elif to in PLACE_FORMATS:
+        _export_trials(what, to, target)
+    else:
+        known = [*NET_FORMATS, *TABLE_FORMATS, *PLACE_FORMATS]
+        raise InputError(f"--to {to}: there is no such format; {nearest(to, known)}")
+
+
+def _net(what: str, weights: str, resolution: int | tuple[int, int] | None) -> tuple[Weighed, str]:
+    """The net, and what its file is called if nothing else is said."""
+    from archsearch.exports.weights import weighed
+    from archsearch.lookup import find_net
+
+    found = find_net(what)
+    run, _, number = what.rpartition(":")
+    name = f"{Path(run).resolve().name}_{number}" if run else found.architecture.name
+    net = weighed(found.architecture, weights, found.classes, resolution)
+    return net, name or found.architecture.id
+
+
+def _target(target: str | None, name: str, ending: str, to: str) -> Path:
+    """Where a net's file goes."""
+    from archsearch.errors import InputError
+
+    path = Path(target or f"{name}.{ending}")
+    if not path.suffix:
+        path = path.with_name(f"{path.name}.{ending}")
+    if path.suffix != f".{ending}":
+        raise InputError(f"{path}: --to {to} writes a file that ends in .{ending}; call it so")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}; make it, or choose another")
+    return path
+
+
+def _export_net(net: Weighed, to: str, target: Path, data: str, image: Path | None) -> None:
+    from archsearch.exports.nets import export_net
+
+    images, source = _images(net, data, image)
+    exported = export_net(net, to, images, target)
+    height, width = net.architecture.size
+    print_rows(
+        {
+            "net": f"{net.name}, {net.classes} classes",
+            "weights": net.source,
+            "checked on": f"{source} at {height} x {width}",
+            "largest difference from torch": str(exported.agreement),
+        }
+    )
+    typer.echo(f"wrote {' and '.join(map(str, exported.files))}")
+
+
+def _images(net: Weighed, data: str, image: Path | None) -> tuple[Tensor, str]:
+    from archsearch.exports.images import given_image, real_images
+
+    if image is not None:
+        return given_image(image, net.architecture), str(image)
+    images = real_images(data, net.architecture, _IMAGES)
+    return images, f"{len(images)} images of {data}"
+
+
+def _export_table(what: str, to: str, table: str, target: str | None) -> None:
+    from archsearch.exports.runs import TABLE_FORMATS
+    from archsearch.exports.runs.frames import ensure_table
+    from archsearch.results import open_run
+
+    form, chosen = TABLE_FORMATS[to], ensure_table(table)
+    results = open_run(what)
+    default = f"{results.study.settings.name}_{chosen}.{form.ending}"
+    write(Path(target or default), form.content(results, chosen))
+
+
+def _export_trials(what: str, to: str, target: str | None) -> None:
+    from archsearch.exports.runs import PLACE_FORMATS
+    from archsearch.results import open_run
+
+    results = open_run(what)
+    place = target or PLACE_FORMATS[to].place.format(name=results.study.settings.name)
+    typer.echo(PLACE_FORMATS[to].add(results, place))

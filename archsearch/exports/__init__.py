@@ -1,0 +1,1 @@
+"""Nets and runs for other people's tools: one file a format."""

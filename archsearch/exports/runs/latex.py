@@ -1,0 +1,72 @@
+"""LaTeX: a table with the rules of booktabs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from archsearch.exports.runs.format import TableFormat
+from archsearch.exports.runs.frames import Table, Titled, as_text
+from archsearch.results import RunResults
+
+_LEFT = frozenset(("net", "state", "origin"))
+_WIDER_THAN_A_PAGE = ["blocks"]
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "−": r"$-$",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}
+_ANY = re.compile("|".join(map(re.escape, _SPECIAL)))
+
+
+def escaped(text: str) -> str:
+    """Text as LaTeX shows it letter by letter."""
+    return _ANY.sub(lambda found: _SPECIAL[found[0]], text)
+
+
+def latex(table: Titled) -> str:
+    """Write a floating table, with the package that it needs in a comment.
+
+    What a net's blocks are is left out: it is wider than a page.
+    """
+    frame = table.frame.drop(columns=_WIDER_THAN_A_PAGE, errors="ignore")
+    columns = list(frame.columns)
+    sides = "".join("l" if name in _LEFT else "r" for name in columns)
+    rows = [_row(list(row)) for row in frame.itertuples(index=False)]
+    notes = [r"  \par\smallskip\footnotesize " + escaped(table.footnote)] if table.footnote else []
+    return "\n".join(
+        [
+            r"% \usepackage{booktabs}",
+            r"\begin{table}",
+            r"  \centering",
+            rf"  \caption{{{escaped(table.title)}.}}",
+            rf"  \label{{tab:{re.sub('[^A-Za-z0-9-]', '-', table.label)}}}",
+            rf"  \begin{{tabular}}{{{sides}}}",
+            r"    \toprule",
+            _row(columns),
+            r"    \midrule",
+            *rows,
+            r"    \bottomrule",
+            r"  \end{tabular}",
+            *notes,
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "    " + " & ".join(map(escaped, cells)) + r" \\"
+
+
+def _content(results: RunResults, table: Table) -> bytes:
+    return latex(as_text(results, table)).encode()
+
+
+LATEX = TableFormat("tex", _content, "table for a paper, with booktabs")

@@ -1,0 +1,36 @@
+"""Markdown: a table with pipes, as GitHub and notebooks show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archsearch.exports.runs.format import TableFormat
+from archsearch.exports.runs.frames import Table, Titled, as_text
+from archsearch.results import RunResults
+
+_LEFT = frozenset(("net", "state", "origin", "blocks"))
+
+
+def markdown(table: Titled) -> str:
+    """Write a table and its footnote."""
+    columns = list(table.frame.columns)
+    sides = [":---" if name in _LEFT else "---:" for name in columns]
+    rows = [_row(list(row)) for row in table.frame.itertuples(index=False)]
+    footnote = ["", _escaped(table.footnote)] if table.footnote else []
+    return "\n".join([_row(columns), f"| {' | '.join(sides)} |", *rows, *footnote, ""])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(_escaped, cells))} |"
+
+
+def _escaped(text: str) -> str:
+    """Text whose every character stands for itself in a cell."""
+    return "".join(f"\\{letter}" if letter in "\\|*_`<[" else letter for letter in text)
+
+
+def _content(results: RunResults, table: Table) -> bytes:
+    return markdown(as_text(results, table)).encode()
+
+
+MARKDOWN = TableFormat("md", _content, "table for a page")
