@@ -85,8 +85,10 @@ def _trained(plan: Plan, folder: Path, threads: int | None, *, resume: bool) -> 
     from archsearch.errors import InputError
     from archsearch.training import TrainingFailed
     from archsearch.training_progress import training_progress
-    from archsearch.trainings import train_in
+    from archsearch.trainings import ENVIRONMENT, train_in
 
+    if resume and not (folder / ENVIRONMENT).exists():
+        typer.echo(f"{folder}: nothing to go on with, a new training begins", err=True)
     if threads is not None:
         torch.set_num_threads(threads)
     try:
