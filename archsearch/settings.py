@@ -11,7 +11,7 @@ from archsearch.datasets import DatasetConfig
 from archsearch.errors import nearest
 from archsearch.measures import MEASURES, Direction
 from archsearch.proxies import PROXIES
-from archsearch.proxies.ensembles import ENSEMBLES, Ensemble
+from archsearch.proxies.ensembles import ENSEMBLES, TURNED, Ensemble, ensemble_of
 from archsearch.training import Recipe
 
 
@@ -105,6 +105,7 @@ class Score(_Record):
 
     Each net is scored with ``inits`` initialisations on each of ``batches`` batches of ``images``
     training images, and has the mean. A proxy that is a counted measure is not computed again.
+    ``-NAME`` turns a proxy round, which an audit may advise.
     """
 
     proxies: tuple[str, ...] | None = Field(default=None, strict=False, min_length=1)
@@ -122,10 +123,12 @@ class Score(_Record):
     @field_validator("proxies")
     @classmethod
     def _known(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        for name in names or ():
+        plain = tuple(name.removeprefix(TURNED) for name in names or ())
+        for name in plain:
             if name not in PROXIES:
                 raise ValueError(f"unknown proxy {name!r}; {nearest(name, PROXIES)}")
-        return None if names is None else _each_once(names)
+        _each_once(plain)
+        return names
 
     @field_validator("ensemble")
     @classmethod
@@ -137,7 +140,7 @@ class Score(_Record):
     @property
     def combination(self) -> Ensemble:
         """The proxies, and how their ranks are combined."""
-        return ENSEMBLES[self.ensemble] if self.ensemble else Ensemble(self.proxies or ())
+        return ENSEMBLES[self.ensemble] if self.ensemble else ensemble_of(self.proxies or ())
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from archsearch import published
 from archsearch.datasets import SOURCES
 from archsearch.measures import LATENCY, MEASURES
 from archsearch.proxies import PROXIES
-from archsearch.proxies.ensembles import ENSEMBLES
+from archsearch.proxies.ensembles import ENSEMBLES, TURNED
 from archsearch.samplers import SAMPLERS
 from archsearch.schema import space_schema
 from archsearch.settings import Settings
@@ -73,7 +73,9 @@ def _sampler() -> Schema:
 
 def _complete_score(score: Schema) -> None:
     """Names of proxies or of an ensemble, one of the two."""
-    score["properties"]["proxies"] |= {"anyOf": [_list_of(PROXIES), {"type": "null"}]}
+    score["properties"]["proxies"] |= {
+        "anyOf": [_list_of([*PROXIES, *(TURNED + name for name in PROXIES)]), {"type": "null"}]
+    }
     score["properties"]["ensemble"] |= {"anyOf": [_names(ENSEMBLES), {"type": "null"}]}
     score["oneOf"] = [{"required": [way]} for way in ("proxies", "ensemble")]
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +26,7 @@ from archsearch.overrides import overridden
 from archsearch.records import check
 from archsearch.seeds import derive
 from archsearch.space import architecture_of
+from archsearch.store.sqlite_file import LOCK, locked
 from archsearch.training import Epoch, Recipe, Trained, Training
 from archsearch.training.precision import torch_device
 
@@ -123,9 +125,16 @@ def train_in(folder: Path, plan: Plan, watch: Watch, *, resume: bool = False) ->
     ``resume`` begins.
 
     Raises:
-        InputError: the folder holds something else; the images or the device are not there.
+        InputError: the folder holds something else, or another process trains there; the images or
+            the device are not there.
         TrainingFailed: the training diverged or reached its limit of time.
     """
+    _ensure_ours(folder)
+    with closing(locked(folder / CHECKPOINT)):
+        return _train(folder, plan, watch, resume=resume)
+
+
+def _train(folder: Path, plan: Plan, watch: Watch, *, resume: bool) -> Trained:
     images = load(plan.data)
     net = build(
         plan.net, plan.outputs(images), resolution=plan.size, seed=derive(plan.seed, "init")
@@ -183,16 +192,21 @@ def _identity(plan: Plan, images: Images) -> dict[str, Any]:
     }
 
 
+def _ensure_ours(folder: Path) -> None:
+    """Refuse a folder of other things: nothing is written there, not even a lock."""
+    ours = {name for file in (NET, RECIPE, ENVIRONMENT) for name in (file, _part(file))} | {LOCK}
+    if not folder.exists() or (folder / ENVIRONMENT).exists():
+        return
+    if {entry.name for entry in folder.iterdir()} - ours:
+        raise InputError(f"{folder}: is not empty and holds no training; give another --out")
+
+
 def _begin(folder: Path, plan: Plan, identity: Mapping[str, Any], images: Images) -> None:
     """Write what the training is, the environment last: it says that the rest is there."""
     if (folder / ENVIRONMENT).exists():
         raise InputError(
             f"{folder}: holds a training already; go on with --resume, or give another --out"
         )
-    ours = {name for file in (NET, RECIPE, ENVIRONMENT) for name in (file, _part(file))}
-    if folder.exists() and {entry.name for entry in folder.iterdir()} - ours:
-        raise InputError(f"{folder}: is not empty and holds no training; give another --out")
-    folder.mkdir(parents=True, exist_ok=True)
     _write(folder / NET, dump(plan.net.to_data()).encode())
     _write(folder / RECIPE, dump(plan.recipe.model_dump(mode="json")).encode())
     made_by = environment(images.fingerprint, torch.get_num_threads(), plan.device)

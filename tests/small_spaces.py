@@ -12,6 +12,7 @@ from archsearch.architecture import Architecture
 from archsearch.documents import Document
 from archsearch.errors import InputError
 from archsearch.grammar import Domain
+from archsearch.matching import NotAMember
 from archsearch.space import SearchSpace, architecture_of, tree_of
 from archsearch.trial import Choices, Scalar
 
@@ -242,3 +243,14 @@ def point_count(data: Data) -> int:
     stem = {k: v for k, v in data["stem"].items() if k != "width"}
     outside = len(_layers(stem)) * len(_values(data["stem"].get("width")))
     return stages * outside * len(_expand(data["input"])) * len(_heads(data["head"]))
+
+
+def decoded(space: SearchSpace) -> list[tuple[Choices, Architecture]]:
+    """Every valid point of a space with its architecture."""
+    found = []
+    for point in points(space):
+        try:
+            found.append((point, space.decode(point)))
+        except NotAMember:  # noqa: PERF203
+            continue
+    return found

@@ -17,6 +17,7 @@ from small_spaces import (
     _LAYERS,
     Data,
     _layers,
+    decoded,
     members,
     point_count,
     points,
@@ -82,17 +83,6 @@ def spaces_with_definitions(draw: st.DrawFn) -> Data:
         for stage in [stages[0], *(s for s in stages[1:] if draw(st.booleans()))]:
             stage["downsample"] = {"use": "down"}
     return data | {"stages": stages, "define": define}
-
-
-def decoded(space: SearchSpace) -> list[tuple[Choices, Architecture]]:
-    """Every valid point of a space with its architecture."""
-    found = []
-    for point in points(space):
-        try:
-            found.append((point, space.decode(point)))
-        except NotAMember:  # noqa: PERF203
-            continue
-    return found
 
 
 def check(data: Data) -> None:

@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from small_spaces import closings, members, point_count, points, space_data, space_of, spaces
+from small_spaces import (
+    closings,
+    decoded,
+    members,
+    point_count,
+    points,
+    space_data,
+    space_of,
+    spaces,
+)
 
 from archsearch import published
 from archsearch.architecture import Architecture
@@ -161,17 +170,6 @@ SMALL: dict[str, Data] = {
         head={"norm": {"choice": ["layer", "none"]}, "project": {"choice": [None, 16]}},
     ),
 }
-
-
-def decoded(space: SearchSpace) -> list[tuple[Choices, Architecture]]:
-    """Every valid point of a space with its architecture."""
-    found = []
-    for point in points(space):
-        try:
-            found.append((point, space.decode(point)))
-        except NotAMember:  # noqa: PERF203
-            continue
-    return found
 
 
 def check(data: Data) -> None:

@@ -145,7 +145,7 @@ def test_a_beginning_that_was_killed_is_no_run(path: Path) -> None:
 
 def test_one_process_writes(store: Store, path: Path) -> None:
     """A second writer is told which process is writing; after it closes, the next may."""
-    with pytest.raises(InputError, match=rf"process {os.getpid()} .* is writing this run"):
+    with pytest.raises(InputError, match=rf"process {os.getpid()} .* is writing here"):
         Store.open(path, write=True)
     found = run_python("Store.open(path, write=True)", path)
     assert f"process {os.getpid()}" in found.stderr

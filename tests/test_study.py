@@ -146,6 +146,8 @@ WRONG = [
     ("[naswot]", "[naswat]", "14: cascade.score.proxies: unknown proxy 'naswat'; did you mean "
      "'naswot'?"),
     ("[naswot]", "[naswot, naswot]", "14: cascade.score.proxies: naswot stands here twice"),
+    ("[naswot]", "[-naswat]", "14: cascade.score.proxies: unknown proxy 'naswat'"),
+    ("[naswot]", "[naswot, -naswot]", "14: cascade.score.proxies: naswot stands here twice"),
     ("[naswot]", "naswot", "14: cascade.score.proxies: got 'naswot'; expected a list"),
     ("proxies: [naswot]", "ensemble: az_nsa", "14: cascade.score.ensemble: unknown ensemble "
      "'az_nsa'; did you mean 'az_nas'?"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from archsearch.datasets import DatasetConfig, load
 from archsearch.documents import read
 from archsearch.errors import InputError
 from archsearch.space import architecture_of
+from archsearch.store.sqlite_file import LOCK, locked
 from archsearch.training import Training
 from archsearch.training.evaluation import accuracy
 from archsearch.training.images import DeviceImages
@@ -108,7 +111,7 @@ def test_a_folder_holds_all_of_a_training(plan: Plan, tmp_path: Path) -> None:
     trained = train_in(folder, plan, unwatched)
     assert {path.name for path in folder.iterdir()} == {
         "net.yaml", "recipe.yaml", "environment.json", "curve.csv", "checkpoint.safetensors",
-        "best.safetensors",
+        "best.safetensors", "run.lock",
     }  # fmt: skip
     assert architecture_of(read(folder / "net.yaml")) == plan.net
     assert recipe_of(folder / "recipe.yaml") == plan.recipe
@@ -200,7 +203,9 @@ def test_the_command_prints_what_came_of_it(net: Path, tmp_path: Path) -> None:
 
 def test_resume_begins_where_there_is_nothing(net: Path, tmp_path: Path) -> None:
     """So that one command does for a machine that may go away at any time."""
-    assert call(net, *flags(tmp_path / "t", 1, "--resume")).exit_code == 0
+    result = call(net, *flags(tmp_path / "t", 1, "--resume"))
+    assert result.exit_code == 0
+    assert "nothing to go on with, a new training begins" in result.stderr
     assert (tmp_path / "t" / "best.safetensors").exists()
 
 
@@ -242,6 +247,7 @@ def test_a_folder_is_never_overwritten(net: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").touch()
     assert "is not empty and holds no training" in refused(net, *flags(tmp_path / "thesis", 1))
+    assert not (tmp_path / "thesis" / LOCK).exists()
 
 
 def test_what_a_kill_left_of_a_beginning_is_no_obstacle(plan: Plan, tmp_path: Path) -> None:
@@ -292,6 +298,14 @@ def test_a_recipe_file_is_read_under_the_flags(net: Path, tmp_path: Path) -> Non
     path.write_text("[1, 2]")
     with pytest.raises(InputError, match="expected a recipe"):
         recipe_of(path)
+
+
+def test_two_processes_cannot_train_in_one_folder(net: Path, tmp_path: Path) -> None:
+    """The second is told which process is there; the first is not disturbed."""
+    with closing(locked(tmp_path / "t" / "checkpoint.safetensors")):
+        found = refused(net, *flags(tmp_path / "t", 1))
+    assert f"process {os.getpid()} (or one that it started) is writing here" in found
+    assert call(net, *flags(tmp_path / "t", 1)).exit_code == 0
 
 
 def test_data_is_named_in_short_or_as_in_a_study() -> None:

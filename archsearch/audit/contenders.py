@@ -74,8 +74,10 @@ def _ensembles(trained: Trained) -> Iterator[Contender]:
     """Every registered ensemble, and the audited study's own, ranked among the audit's nets."""
     stage = trained.study.settings.cascade.score
     known = dict(ENSEMBLES)
-    if stage is not None and stage.ensemble is None and len(stage.names) > 1:
-        known[f"mean rank of {' and '.join(stage.names)}"] = stage.combination
+    own = () if stage is None else stage.proxies or ()
+    if stage is not None and own and own not in {(name,) for name in PROXIES}:
+        label = own[0] if len(own) == 1 else f"mean rank of {' and '.join(own)}"
+        known[label] = stage.combination
     for name, ensemble in known.items():
         values = {proxy: trained.values(proxy).tolist() for proxy in ensemble.proxies}
         seconds = sum(trained.seconds(proxy) for proxy in ensemble.proxies)

@@ -53,7 +53,8 @@ def circular_filter(features: Tensor, weight: Tensor) -> Tensor:
         return _filter_by_products(features, weight)
     # A channels-last module stores this 4-D weight with its last axis strided.
     filter_ = torch.view_as_complex(weight.contiguous())
-    spectrum = torch.fft.rfft2(features, norm="ortho") * filter_
+    # There are no transforms of bf16, and autocast widens their input on CPUs only.
+    spectrum = torch.fft.rfft2(features.to(weight.dtype), norm="ortho") * filter_
     filtered: Tensor = torch.fft.irfft2(spectrum, s=features.shape[-2:], norm="ortho")
     return filtered
 

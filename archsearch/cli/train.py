@@ -14,6 +14,7 @@ from archsearch.cli.output import print_rows
 
 if TYPE_CHECKING:
     from archsearch.training import Trained
+    from archsearch.trainings import Plan
 
 
 def train(
@@ -58,14 +59,8 @@ def train(
     ] = None,
 ) -> None:
     """Train a net fully, storing every epoch; a training that was stopped goes on with --resume."""
-    import torch
-    from rich.console import Console
-
-    from archsearch.errors import InputError
     from archsearch.lookup import find_net
-    from archsearch.training import TrainingFailed
-    from archsearch.training_progress import training_progress
-    from archsearch.trainings import Plan, data_of, recipe_of, train_in
+    from archsearch.trainings import Plan, data_of, recipe_of
 
     architecture = find_net(net).architecture
     shorter = [] if epochs is None else [f"epochs={epochs}"]
@@ -79,17 +74,31 @@ def train(
         device,
     )
     folder = out or Path("trainings") / (architecture.name or architecture.id)
+    _print(_trained(plan, folder, threads, resume=resume), folder)
+
+
+def _trained(plan: Plan, folder: Path, threads: int | None, *, resume: bool) -> Trained:
+    """Train where the user can watch, and stop it."""
+    import torch
+    from rich.console import Console
+
+    from archsearch.errors import InputError
+    from archsearch.training import TrainingFailed
+    from archsearch.training_progress import training_progress
+    from archsearch.trainings import ENVIRONMENT, train_in
+
+    if resume and not (folder / ENVIRONMENT).exists():
+        typer.echo(f"{folder}: nothing to go on with, a new training begins", err=True)
     if threads is not None:
         torch.set_num_threads(threads)
     try:
         with training_progress(Console(stderr=True)) as watch:
-            trained = train_in(folder, plan, watch, resume=resume)
+            return train_in(folder, plan, watch, resume=resume)
     except KeyboardInterrupt:
         typer.echo(f"stopped; with --resume the same command goes on in {folder}", err=True)
         raise typer.Exit(INTERRUPTED) from None
     except TrainingFailed as failure:
         raise InputError(str(failure)) from None
-    _print(trained, folder)
 
 
 def _print(trained: Trained, folder: Path) -> None:

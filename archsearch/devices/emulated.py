@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 
 from archsearch.architecture import Architecture
+from archsearch.devices.closing import Closing
 from archsearch.devices.deploy import deploy
 from archsearch.devices.emulator.emulator import Counts, Emulator, GuestFailed, Job, Run
 from archsearch.devices.emulator.installation import Installation
@@ -17,7 +17,7 @@ from archsearch.devices.runtimes import Refused, find_runtime
 from archsearch.errors import InputError
 
 
-class Emulated:
+class Emulated(Closing):
     """A board with a profile, its ARM code emulated here.
 
     The emulated processes start with the device and serve until it is closed: keep one device for
@@ -51,19 +51,6 @@ class Emulated:
         self._emulator = Emulator(
             runtime, self._fit.counts, processes=processes, installation=installation
         )
-
-    def __enter__(self) -> Emulated:
-        """Return it."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        """End the emulated processes."""
-        self.close()
 
     def close(self) -> None:
         """End the emulated processes."""

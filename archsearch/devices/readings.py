@@ -10,10 +10,10 @@ from contextlib import closing
 from dataclasses import astuple, dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 
 from archsearch.architecture import Architecture
 from archsearch.devices import Device
+from archsearch.devices.closing import Closing
 from archsearch.devices.kinds import Opened
 from archsearch.devices.reading import Latency
 from archsearch.errors import InputError
@@ -97,7 +97,7 @@ class Readings:
             return []
 
 
-class Remembering:
+class Remembering(Closing):
     """A device that looks into the cache first, and is opened by the first net that is not there.
 
     What is predicted is not kept: it is computed faster than it could be found.
@@ -122,19 +122,6 @@ class Remembering:
         self._fresh = fresh
         self._processes = processes
         self._opened: Opened | None = None
-
-    def __enter__(self) -> Remembering:
-        """Return it."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        """Close the device."""
-        self.close()
 
     def close(self) -> None:
         """Close the device if it was opened."""

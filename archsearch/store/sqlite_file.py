@@ -55,7 +55,7 @@ def open_engine(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sa.Engine:
 
 
 def locked(path: Path) -> IO[str]:
-    """Hold the right to write the database at ``path`` until the file returned is closed.
+    """Hold the right to write beside ``path`` until the file returned is closed.
 
     The lock is the system's, so that it ends with its process however that ends.
 
@@ -76,7 +76,7 @@ def locked(path: Path) -> IO[str]:
         holder = file.read().strip() or "unknown"
         file.close()
         raise InputError(
-            f"{path.parent}: process {holder} (or one that it started) is writing this run; wait "
+            f"{path.parent}: process {holder} (or one that it started) is writing here; wait "
             "for it, stop it, or choose another folder"
         ) from None
     except BaseException:

@@ -6,6 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple, dataclass
 from statistics import fmean
 
@@ -29,6 +30,7 @@ from archsearch.training.optimizers import optimizers
 from archsearch.training.precision import forward_context
 from archsearch.training.random_state import ModuleRandom
 from archsearch.training.recipe import Recipe, learning_rate
+from archsearch.training.small_maps import small_maps
 
 _UNREAD_LOSSES = 16
 """Steps between two looks at a GPU's losses: a look waits for it. A CPU's are read each step."""
@@ -161,7 +163,7 @@ class Training:
             last = min(last, round(until_epoch * self.steps_per_epoch))
         self.module.train()
         self._mark = time.perf_counter()
-        with self._module_chance.lent():
+        with self._module_chance.lent(), self._fast(self.module):
             while self.step < last:
                 self._unread.append(self._make_step())
                 self.step += 1
@@ -254,7 +256,11 @@ class Training:
         Raises:
             Diverged: the output is no longer finite.
         """
-        return accuracy(self.evaluated, self._data)
+        with self._fast(self.evaluated):
+            return accuracy(self.evaluated, self._data)
+
+    def _fast(self, module: nn.Module) -> AbstractContextManager[None]:
+        return nullcontext() if self._recipe.compile else small_maps(module)
 
     def finish(self) -> Trained:
         """Put averaged weights (if any) into the module, and sum up; the training ends here.

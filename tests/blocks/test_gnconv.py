@@ -165,3 +165,12 @@ def test_refuses_what_cannot_be_built(leaves: dict[str, Any], channels: int, mes
     problem = GnConv(**leaves).problem(Site(channels, channels, 8, 8))
     assert problem is not None
     assert message in problem
+
+
+def test_a_global_filter_takes_half_precision() -> None:
+    """Under autocast a GPU hands it bf16 maps, of which there is no transform."""
+    weight = torch.randn(4, 8, 5, 2, generator=torch.Generator().manual_seed(0))
+    features = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1)).bfloat16()
+    torch.testing.assert_close(
+        circular_filter(features, weight), circular_filter(features.float(), weight)
+    )

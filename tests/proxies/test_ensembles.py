@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from archsearch.errors import InputError
 from archsearch.proxies import PROXIES
-from archsearch.proxies.ensembles import DEFAULT, ENSEMBLES, Ensemble
+from archsearch.proxies.ensembles import DEFAULT, ENSEMBLES, Ensemble, ensemble_of
 
 AZ = ENSEMBLES["az_nas"]
 POPULATION = st.integers(1, 12).flatmap(
@@ -98,3 +98,13 @@ def test_every_ensemble_is_of_known_proxies(name: str) -> None:
     assert set(proxies) <= PROXIES.keys()
     assert len(set(proxies)) == len(proxies) > 1
     assert DEFAULT in ENSEMBLES
+
+
+def test_a_proxy_can_be_turned_round() -> None:
+    """``-NAME`` ranks against the proxy's own direction, and only that proxy."""
+    values = {"grad_norm": [1.0, 2.0, 3.0], "naswot": [5.0, 4.0, 3.5]}
+    assert ensemble_of(["-grad_norm"]).of(values).tolist() == pytest.approx([5 / 6, 1 / 2, 1 / 6])
+    both = ensemble_of(["-grad_norm", "naswot"])
+    assert both.proxies == ("grad_norm", "naswot")
+    assert both.of(values).tolist() == pytest.approx([5 / 6, 1 / 2, 1 / 6])
+    assert ensemble_of(["grad_norm", "naswot"]).of(values).tolist() == pytest.approx([1 / 2] * 3)

@@ -64,10 +64,10 @@ def exact(net: nn.Module, *batch: Tensor) -> tuple[float, float]:
 @pytest.mark.parametrize("act", SMOOTH)
 @pytest.mark.parametrize("norm", [False, True])
 def test_it_is_the_hessian_gradient_product(act: type[nn.Module], norm: bool) -> None:
-    """The difference along the ray is the second derivative, within 0.1 % of ||g||^2."""
+    """The difference along the ray is the second derivative, within 0.5 % of ||g||^2."""
     net = convolutional(norm=norm, act=act)
     flow, squared_norm = exact(net)
-    assert grasp(probe(net)) == pytest.approx(flow, abs=0.001 * squared_norm)
+    assert grasp(probe(net)) == pytest.approx(flow, abs=0.005 * squared_norm)
     assert norm or abs(flow) > 0.2 * squared_norm
 
 

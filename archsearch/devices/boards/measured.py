@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 
 from archsearch import published
 from archsearch.architecture import Architecture
@@ -15,6 +14,7 @@ from archsearch.devices.boards.board import Board
 from archsearch.devices.boards.cores import device_text
 from archsearch.devices.boards.failure import BoardFailed
 from archsearch.devices.boards.settings import read_settings
+from archsearch.devices.closing import Closing
 from archsearch.devices.deploy import Deployed, deploy
 from archsearch.devices.emulator.installation import Installation
 from archsearch.devices.reading import Latency
@@ -24,7 +24,7 @@ REFERENCE, REFERENCE_SIZE = "mobilenetv2_100", (128, 128)
 """The reference net: small, and taken by every runtime."""
 
 
-class Measured:
+class Measured(Closing):
     """A user's own board as a device. Keep one for many nets: it keeps the connection."""
 
     def __init__(self, board: Board) -> None:
@@ -42,19 +42,6 @@ class Measured:
         """
         settings = read_settings(path)
         return cls(Board(path.stem, settings, LINKS[settings.kind](settings)))
-
-    def __enter__(self) -> Measured:
-        """Return it."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        """End the connection."""
-        self.close()
 
     def close(self) -> None:
         """End the connection and remove what was deployed."""

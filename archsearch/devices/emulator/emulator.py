@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
-from types import TracebackType
 from typing import TypeVar
 
+from archsearch.devices.closing import Closing
 from archsearch.devices.emulator.guest import Counted, Counts, Guest, GuestFailed, Job, Operator
 from archsearch.devices.emulator.installation import Installation
 from archsearch.devices.emulator.isas import find_isa
@@ -21,7 +21,7 @@ Run = Callable[[Job], Counted]
 """Runs a job on a guest that the caller has for itself."""
 
 
-class Emulator:
+class Emulator(Closing):
     """Emulated processes of one runtime and instruction set, started ahead of their first job.
 
     What is counted does not depend on the number of processes or on what ran before.
@@ -54,19 +54,6 @@ class Emulator:
         self.processes = processes
         for _ in range(processes):
             self._guests.put(self._guest())
-
-    def __enter__(self) -> Emulator:
-        """Return it."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        """End the processes."""
-        self.close()
 
     def close(self) -> None:
         """End the processes."""
