@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from itertools import groupby
+from math import prod
 from typing import Any, NamedTuple
 
 from archsearch.blocks.head import Head
-from archsearch.blocks.layer import Layer, Shape, Site
+from archsearch.blocks.layer import Cost, Layer, Shape, Site
+from archsearch.notation import engineering
 
 SCHEMA = 1
+_CLASSES = 1000  # with which a table of a net counts the head
 
 Resolution = int | tuple[int, int]
 
@@ -135,6 +139,19 @@ class Architecture:
             for stage in self.stages
         )
 
+    def _repr_html_(self) -> str:
+        """The net as notebooks show it: a table of its stages, counted with 1000 classes."""
+        name = f"<b>{escape(self.name or self.id)}</b>, {' × '.join(map(str, self.size))} pixels"
+        if reason := self.problem():
+            return f"{name}: {escape(reason)}"
+        lines = [*_lines(self)]
+        total = Cost(*(sum(numbers) for numbers in zip(*(cost for *_, cost in lines), strict=True)))
+        table = [_row("th", ["", "layers", "map", "params", "MACs"])]
+        for *words, cost in [*lines, ("total", "", "", total)]:
+            numbers = map(engineering, (cost.params, cost.macs))
+            table.append(_row("td", [*words, *numbers]))
+        return f"{name}<table>{''.join(table)}</table>"
+
     def _data(self, *, compact: bool) -> dict[str, Any]:
         height, width = self.size
         stem = layer_data(self.stem)
@@ -165,6 +182,34 @@ def block_problem(block: Layer, site: Site) -> str | None:
 def layer_data(layer: Layer) -> dict[str, Any]:
     """A layer as files hold it: ``{kind: {leaf: value}}``, leaves at their default left out."""
     return {layer.kind: layer.model_dump(exclude_defaults=True)}
+
+
+def _lines(net: Architecture) -> Iterator[tuple[str, str, str, Cost]]:
+    """Stem, stages and head: name, layers in short, the map that each gives, its cost."""
+    for stage, run in groupby(net.places(), key=lambda place: place.stage):
+        places = list(run)
+        layers = tuple(place.layer for place in places)
+        costs = [place.layer.cost(place.site) for place in places]
+        shared = [prod(shape) for (at, _), shape in net.shared().items() if at == stage]
+        last = places[-1].site
+        size = (last.channels, *layers[-1].out_size(last.height, last.width))
+        sums = Cost(*(sum(numbers) for numbers in zip(*costs, Cost(sum(shared)), strict=True)))
+        name = f"stage {stage + 1}" if stage >= 0 else "stem"
+        yield name, ", ".join(_counted(layers)), " × ".join(map(str, size)), sums
+    site = net.out_site()
+    cost = net.head.cost(site.channels, site.height, site.width, _CLASSES)
+    yield "head", "", str(_CLASSES), cost
+
+
+def _row(tag: str, cells: Iterable[str]) -> str:
+    """A row of a table, words to the left and the two numbers at its end to the right."""
+    sides = ("left", "left", "left", "right", "right")
+    return "<tr>{}</tr>".format(
+        "".join(
+            f'<{tag} style="text-align:{side}">{escape(cell)}</{tag}>'
+            for side, cell in zip(sides, cells, strict=True)
+        )
+    )
 
 
 def _stage_data(stage: Stage, compact: bool) -> Mapping[str, Any]:

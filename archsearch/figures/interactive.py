@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from archsearch.figures.quantity import Quantity, is_wide
-from archsearch.figures.style import GRID, INK, YELLOW, look
-from archsearch.notation import UNKNOWN, quantity
+from archsearch.figures.style import GRID, INK, look
+from archsearch.notation import quantity
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -37,21 +37,15 @@ SYMBOLS: Mapping[str, str] = MappingProxyType(
 
 
 def interactive_front(
-    points: DataFrame,
-    x: Quantity,
-    y: Quantity,
-    *,
-    published: DataFrame | None = None,
-    title: str | None = None,
+    points: DataFrame, x: Quantity, y: Quantity, *, title: str | None = None
 ) -> go.Figure:
-    """Draw what ``plot_front`` draws as a plotly figure, which shows a net where one points.
+    """Draw trials and their front as a plotly figure, which shows a net where one points.
 
     Args:
-        points: as ``plot_front`` takes them; a column ``blocks`` (text), if there is one, stands
-            in what is shown. Rows that lack a measure are not drawn.
+        points: as ``plot_front`` takes them; a text in a column ``blocks``, if there is one, is
+            shown with the net. Rows that lack a measure are not drawn.
         x: measure across.
         y: measure upwards.
-        published: one row a net with columns ``net`` and both measures.
         title: stands above the axes.
 
     Returns:
@@ -59,23 +53,14 @@ def interactive_front(
         one.
     """
     points = points.dropna(subset=[x.name, y.name])
-    stars = points.iloc[:0] if published is None else published.dropna(subset=[x.name, y.name])
     front = points[points["on_front"].astype(bool)].sort_values([x.name, y.name])
-    figure = go.Figure()
-    figure.add_trace(_line(front, x, y))
+    figure = go.Figure(_line(front, x, y))
     families = sorted(set(points["family"]))
     for family in families:
         rows = points[points["family"] == family]
         figure.add_trace(_trials(rows, family, look(family, families), x, y))
-    if len(stars):
-        figure.add_trace(_stars(stars, x, y))
-    figure.update_layout(**_layout(title))
-    for axis, measure in (("xaxis", x), ("yaxis", y)):
-        seen = [*points[measure.name], *stars[measure.name]]
-        kind = "log" if is_wide(measure, points[measure.name].to_numpy(float)) else "linear"
-        figure.update_layout({axis: {"title": measure.text, "type": kind, "gridcolor": GRID}})
-        assert seen or not len(points)
-    return figure
+    axes = {"xaxis": _axis(x, points), "yaxis": _axis(y, points)}
+    return figure.update_layout(**_LAYOUT, **axes, title=title)
 
 
 def _line(front: DataFrame, x: Quantity, y: Quantity) -> go.Scatter:
@@ -113,39 +98,23 @@ def _trials(
     )
 
 
-def _stars(stars: DataFrame, x: Quantity, y: Quantity) -> go.Scatter:
-    return go.Scatter(
-        x=stars[x.name],
-        y=stars[y.name],
-        mode="markers",
-        name="published net",
-        marker={
-            "color": YELLOW,
-            "symbol": "star",
-            "size": 16,
-            "line": {"color": INK, "width": 1},
-        },
-        text=[_words(row, x, y) for row in stars.to_dict("records")],
-        hovertemplate="%{text}<extra></extra>",
-    )
-
-
 def _words(row: Mapping[Any, Any], x: Quantity, y: Quantity) -> str:
-    """What is shown of a net: its name, both measures, and its blocks, a line a stage."""
-    name = row["net"] if "net" in row else f"trial {row['number']}"
-    lines = [f"<b>{escape(str(name))}</b>" + (", stopped" if row.get("complete") is False else "")]
+    """What is shown of a net: its number, both measures, and its blocks, a line a stage."""
+    stopped = "" if row["complete"] else ", stopped early"
+    lines = [f"<b>trial {row['number']}</b>{stopped}"]
     for measure in (y, x):
         value = quantity(row[measure.name], measure.unit, row.get(f"{measure.name}_spread"))
-        unit = "" if measure.unit == "fraction" else f" {measure.unit}"
-        lines.append(f"{measure.name} {value}{unit if value != UNKNOWN else ''}")
-    if blocks := row.get("blocks"):
-        lines += [escape(stage) for stage in str(blocks).split(" | ")]
-    return "<br>".join(lines)
+        lines.append(f"{measure.name} {value}")
+    return "<br>".join([*lines, *escape(row.get("blocks", "")).split(" | ")])
 
 
-def _layout(title: str | None) -> dict[str, Any]:
-    return {
-        "title": title,
+def _axis(measure: Quantity, points: DataFrame) -> dict[str, Any]:
+    wide = is_wide(measure, points[measure.name].to_numpy(float))
+    return {"title": measure.text, "type": "log" if wide else "linear", "gridcolor": GRID}
+
+
+_LAYOUT: Mapping[str, Any] = MappingProxyType(
+    {
         "template": "none",
         "width": 860,
         "height": 520,
@@ -154,3 +123,4 @@ def _layout(title: str | None) -> dict[str, Any]:
         "hoverlabel": {"align": "left", "bgcolor": "white"},
         "legend": {"orientation": "h", "y": 1.08},
     }
+)

@@ -61,7 +61,9 @@ def _scores(settings: Settings) -> str:
     if score is None:
         return "none"
     by = (
-        f"ensemble {score.ensemble}" if score.ensemble else f"mean rank of {', '.join(score.names)}"
+        f"ensemble {score.ensemble}"
+        if score.ensemble
+        else f"mean rank of {', '.join(score.proxies or ())}"
     )
     return f"{by}, on {score.images} images"
 
