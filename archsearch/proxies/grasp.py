@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from sys import float_info
 
 import torch
 from torch.linalg import vector_norm
@@ -52,11 +53,27 @@ def grasp(probe: Probe) -> float:
         ProxyFailed: fewer than 4 images.
     """
     found = probe.of(gradients)
-    squared_norm = _squared_norm(found.layers)
+    squared_norm = _in_range(_squared_norm(found.layers))
     if squared_norm == 0:
         return 0.0
     larger = _squared_norm_at(math.exp(_STEP), found.halves, probe)
-    return -squared_norm * math.log(larger / squared_norm) / (2 * _STEP) if larger else math.nan
+    return _in_range(-squared_norm * _growth(squared_norm, larger) / (2 * _STEP))
+
+
+def _growth(before: float, after: float) -> float:
+    """Logarithm of a squared norm's growth; one that vanished or overflowed is at the end of float.
+
+    Random nets of fifty blocks and more have gradients that rounding changes by powers of ten.
+    """
+    known = (float_info.max if math.isnan(norm) else norm for norm in (before, after))
+    first, last = (min(max(norm, float_info.min), float_info.max) for norm in known)
+    # Not the difference of logarithms where the quotient is exact: it is nearly 1.
+    quotient = last / first
+    return math.log(quotient) if 0 < quotient < math.inf else math.log(last) - math.log(first)
+
+
+def _in_range(flow: float) -> float:
+    return min(max(flow, -float_info.max), float_info.max)
 
 
 def _squared_norm_at(factor: float, at: Halves, probe: Probe) -> float:

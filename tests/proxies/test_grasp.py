@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from archsearch.network import build
-from archsearch.proxies.grasp import grasp
+from archsearch.proxies.grasp import _growth, grasp
 from archsearch.space import load_space
 
 NB201 = Path(__file__).parents[2] / "search_spaces" / "nasbench201.yaml"
@@ -148,3 +149,23 @@ def test_a_flat_loss_scores_zero() -> None:
     dead = linear()
     images = torch.zeros(8, 3, 6, 6)
     assert grasp(probe(dead, images)) == 0
+
+
+@pytest.mark.parametrize("factor", [1e-300, 1e20, 1e60, 1e150])
+def test_gradients_beyond_float32_have_a_finite_score(factor: float) -> None:
+    """Also where they vanish, and where their squares are beyond float64."""
+    net = linear()
+    with torch.no_grad():
+        weights_in(net)[0].mul_(1e-3)
+    images = torch.randn(8, 3, 6, 6, generator=torch.Generator().manual_seed(2)).double() * factor
+    assert math.isfinite(grasp(probe(net.double(), images, torch.arange(8) % 3)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "growth"),
+    [(1.0, math.e, 1.0), (1e75, 0.0, -881.1), (1e-300, 1e300, 1381.6), (1.0, math.nan, 709.8),
+     (1.0, math.inf, 709.8), (math.inf, 1.0, -709.8)],
+)  # fmt: skip
+def test_growth_is_finite_whatever_grows(before: float, after: float, growth: float) -> None:
+    """Zero, infinity and no number stand at the ends of float's range."""
+    assert _growth(before, after) == pytest.approx(growth, abs=0.1)
