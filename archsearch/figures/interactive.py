@@ -105,7 +105,8 @@ def _words(row: Mapping[Any, Any], x: Quantity, y: Quantity) -> str:
     for measure in (y, x):
         value = quantity(row[measure.name], measure.unit, row.get(f"{measure.name}_spread"))
         lines.append(f"{measure.name} {value}")
-    return "<br>".join([*lines, *escape(row.get("blocks", "")).split(" | ")])
+    stages = escape(row["blocks"]).split(" | ") if "blocks" in row else []
+    return "<br>".join([*lines, *stages])
 
 
 def _axis(measure: Quantity, points: DataFrame) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,20 +63,16 @@ def test_a_trial_that_was_stopped_is_hollow_and_says_so() -> None:
     assert cmt.marker.size[0] > cmt.marker.size[1]
 
 
-@pytest.mark.parametrize("maximize", [True, False])
-def test_the_line_is_the_border_of_what_is_dominated(maximize: bool) -> None:
-    """Between two nets of the front it keeps to the side of what both do not dominate.
-
-    hv goes right at the height of the left one, vh first up or down.
-    """
+@pytest.mark.parametrize(("maximize", "accuracies"), [(False, [0.5, 0.7]), (True, [0.7, 0.5])])
+def test_the_line_is_the_border_of_what_is_dominated(
+    maximize: bool, accuracies: list[float]
+) -> None:
+    """Between two nets of the front it turns where both measures are the worse of the two's."""
+    front = POINTS.iloc[:2].assign(val_accuracy=accuracies)
     x = Quantity("macs", "multiply-accumulates", maximize=maximize)
-    shape = interactive_front(POINTS, x, ACCURACY).data[0].line.shape
-    front = POINTS[POINTS["on_front"]].sort_values("macs")
-    for (x0, y0), (x1, y1) in pairwise(front[["macs", "val_accuracy"]].to_numpy()):
-        corner = (x1, y0) if shape == "hv" else (x0, y1)
-        cheaper, worse = (x0, x1) if not maximize else (x1, x0), (y0, y1)
-        assert corner == (cheaper[1], y0 if not maximize else y1)
-        assert corner[1] in worse
+    line = interactive_front(front, x, ACCURACY).data[0]
+    turns = {"hv": (line.x[1], line.y[0]), "vh": (line.x[0], line.y[1])}
+    assert turns[line.line.shape] == ((min if maximize else max)(line.x), min(line.y))
 
 
 def test_axes_are_those_of_the_static_figure() -> None:
