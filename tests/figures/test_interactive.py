@@ -29,7 +29,7 @@ POINTS = pd.DataFrame(
 
 def test_every_point_is_there_once_in_the_look_of_its_family() -> None:
     """Rows that lack a measure are left out; colours are those of the static figures."""
-    line, *families = interactive_front(POINTS, MACS, ACCURACY).data
+    line, *families = interactive_front(POINTS.iloc[::-1], MACS, ACCURACY).data
     assert [trace.name for trace in families] == ["cmt", "pacc", "sdta"]
     seen = {(x, y) for trace in families for x, y in zip(trace.x, trace.y, strict=True)}
     assert seen == {(1e8, 0.5), (2e8, 0.6), (3e8, 0.55), (9e8, 0.7)}
