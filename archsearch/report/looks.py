@@ -8,27 +8,13 @@ from typing import NamedTuple
 from matplotlib.colors import to_hex, to_rgb
 
 from archsearch.drawing.style import family_look
+from archsearch.figures.interactive import SYMBOLS
 from archsearch.figures.style import SERIES, YELLOW, look
 
 Palette = Mapping[str, "Tone"]
 
 _LEAST_LIGHT = 0.24
 """Relative luminance below which a colour does not stand out from a dark page."""
-
-_SYMBOLS = {
-    "o": "circle",
-    "s": "square",
-    "^": "triangle-up",
-    "v": "triangle-down",
-    "D": "diamond",
-    "X": "x",
-    "p": "pentagon",
-    "h": "hexagon",
-    "P": "cross",
-    ">": "triangle-right",
-}
-"""Plotly's markers by matplotlib's."""
-
 
 class Tone(NamedTuple):
     """A colour on a light page and on a dark one."""
@@ -67,8 +53,8 @@ def palette(families: Iterable[str], kinds: Iterable[str]) -> dict[str, Tone]:
 def symbols(families: Iterable[str]) -> dict[str, str]:
     """Plotly's markers of families."""
     families = sorted(set(families))
-    return {name: _SYMBOLS[look(name, families)[1]] for name in families}
+    return {name: SYMBOLS[look(name, families)[1]] for name in families}
 
 
-SERIES_SYMBOLS = [_SYMBOLS[one.marker] for one in SERIES]
+SERIESSYMBOLS = [SYMBOLS[one.marker] for one in SERIES]
 """Markers of runs, in the order of the page's."""
