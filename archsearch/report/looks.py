@@ -16,6 +16,7 @@ Palette = Mapping[str, "Tone"]
 _LEAST_LIGHT = 0.24
 """Relative luminance below which a colour does not stand out from a dark page."""
 
+
 class Tone(NamedTuple):
     """A colour on a light page and on a dark one."""
 
@@ -56,5 +57,5 @@ def symbols(families: Iterable[str]) -> dict[str, str]:
     return {name: SYMBOLS[look(name, families)[1]] for name in families}
 
 
-SERIESSYMBOLS = [SYMBOLS[one.marker] for one in SERIES]
+SERIES_SYMBOLS = [SYMBOLS[one.marker] for one in SERIES]
 """Markers of runs, in the order of the page's."""
