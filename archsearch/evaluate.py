@@ -16,6 +16,7 @@ from archsearch.datasets import Images
 from archsearch.devices.readings import Remembering
 from archsearch.documents import Document
 from archsearch.errors import InputError
+from archsearch.initial_weights import build_by_path
 from archsearch.measures import ACCURACY, accuracy_at, latency_measured
 from archsearch.network import Network, build
 from archsearch.pauses import Pauses
@@ -102,7 +103,9 @@ class Workbench:
         architecture = _architecture(job)
         size = self.study.settings.training.resolution(architecture.size)
         seed = derive(job.seed, "init", *place)
-        net = build(architecture, len(self.images.classes), resolution=size, seed=seed)
+        # Arms are compared: what they have in common is to begin alike.
+        make = build if self.study.plan is None else build_by_path
+        net = make(architecture, len(self.images.classes), resolution=size, seed=seed)
         return net.to(self.processor), size
 
 

@@ -116,6 +116,9 @@ class _Lines:
 
 def counted(now: Summary) -> str:
     """The counts of a run on one line."""
+    if now.arms:
+        failed = sum(now.failed.values())
+        return f"{now.done} of {now.budget_trials} trainings done ({failed} failed)"
     best = f", best {now.best}" if now.best else ""
     return (
         f"{now.done} of {now.budget_trials} trials done ({now.complete} complete, "
@@ -130,21 +133,33 @@ def drawing(now: Summary, times: str) -> RenderableType:
     bar.add_row(
         Text(now.name, style="bold"),
         ProgressBar(total=now.budget_trials, completed=now.done, width=32),
-        Text(f"{now.done}/{now.budget_trials} trials"),
+        Text(f"{now.done}/{now.budget_trials} {'trainings' if now.arms else 'trials'}"),
         Text(times, style="dim"),
     )
     rows = Table.grid(padding=(0, 2))
-    failed = sum(now.failed.values())
-    for label, text in (
-        ("now", Text(now.activity)),
-        ("screened", Text(f"{now.screened:,}, rejected {by_reason(now.rejected)}")),
-        ("trials", Text(f"{now.complete} complete, {now.stops}, {now.waiting} waiting")),
-        ("failed", Text(by_reason(now.failed), style="red" if failed else "")),
-        ("best", Text(str(now.best or "no complete trial yet"), style="green" if now.best else "")),
-        ("front", Text(f"{now.front} trials")),
-    ):
+    for label, text in (_rows_of_arms(now) if now.arms else _rows(now)).items():
         rows.add_row(Text(label, style="dim"), text)
     return Group(bar, rows)
+
+
+def _rows(now: Summary) -> dict[str, Text]:
+    return {
+        "now": Text(now.activity),
+        "screened": Text(f"{now.screened:,}, rejected {by_reason(now.rejected)}"),
+        "trials": Text(f"{now.complete} complete, {now.stops}, {now.waiting} waiting"),
+        "failed": Text(by_reason(now.failed), style="red" if now.failed else ""),
+        "best": Text(str(now.best or "no complete trial yet"), style="green" if now.best else ""),
+        "front": Text(f"{now.front} trials"),
+    }
+
+
+def _rows_of_arms(now: Summary) -> dict[str, Text]:
+    arms = "\n".join(f"{name} {counts}" for name, counts in now.arms.items())
+    return {
+        "now": Text(now.activity),
+        "arms": Text(arms),
+        "failed": Text(by_reason(now.failed), style="red" if now.failed else ""),
+    }
 
 
 def _snapshot(run: Run) -> Summary:

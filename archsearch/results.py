@@ -70,6 +70,17 @@ def open_run(path: str | Path) -> RunResults:
         store.close()
 
 
+def open_search(path: str | Path) -> RunResults:
+    """Read the run of a search.
+
+    Raises:
+        InputError: as ``open_run``, or it is the run of an ablation.
+    """
+    run = open_run(path)
+    run.study.ensure_search()
+    return run
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class RunResults:
     """A run as it was when it was opened.
@@ -103,8 +114,11 @@ class RunResults:
 
     @cached_property
     def choices(self) -> pd.DataFrame:
-        """One row a trial: ``number``, and its value at each leaf of the space (None if absent)."""
-        return choices_frame(self.records, [path for path, _ in self.study.space.leaves()])
+        """One row a trial: ``number``, and its value at each leaf of the space (None if absent).
+
+        Of an ablation: ``arm`` and ``seed``.
+        """
+        return choices_frame(self.records, self.study.paths)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -156,8 +170,10 @@ class RunResults:
             ``attrs["footnote"]`` says what the spread is.
 
         Raises:
-            InputError: a name is unknown, stands twice, or was measured in no complete trial.
+            InputError: a name is unknown, stands twice, or was measured in no complete trial; or
+                the run is that of an ablation.
         """
+        self.study.ensure_search()
         frame = front_of(self.records, self._directions(objectives), self._nets)
         blocks = [self.architecture(number).blocks_in_short() for number in frame["number"]]
         return frame.assign(blocks=blocks)
@@ -278,7 +294,7 @@ class RunResults:
             and whether a predictor chose, where it was allowed to.
         """
         found = {}
-        if self.study.settings.cascade.train is not None:
+        if self.study.settings.cascade.train is not None and self.study.plan is None:
             images = str(self.environment.get("images"))
             found["accuracy axis"] = standing(self.study, images, self.folder.resolve().parent)
         if self.decisions:
@@ -295,6 +311,8 @@ class RunResults:
             f"<td style='text-align:left'>{escape(text)}</td></tr>"
             for label, text in self.summary().rows().items()
         )
+        if self.study.plan is not None:
+            return f"<table>{rows}</table>"
         front = self.pareto()
         table = readable(front).to_html(index=False, border=0)
         footnote = f"<small>{escape(front.attrs['footnote'])}</small>"

@@ -12,10 +12,9 @@ from archsearch.errors import InputError
 from archsearch.feasible import FeasibleSpace
 from archsearch.screen import start_candidates
 from archsearch.search import Run
+from archsearch.store import DATABASE as DATABASE
 from archsearch.store import Store
 from archsearch.study import Study, deciding
-
-DATABASE = "run.sqlite"
 
 BEGUN = {"run.lock", f".{DATABASE}.new"}
 """All that a kill can leave of a run that was just being created."""
@@ -51,8 +50,8 @@ def work_on(study: Study, folder: Path, watch: Callable[[Run], Callable[[], None
 
 
 def _begin(study: Study, folder: Path, images: Images) -> Run:
-    space = FeasibleSpace.of(study)
-    start = start_candidates(study, space)
+    space = None if study.plan else FeasibleSpace.of(study)
+    start = start_candidates(study, space) if space else None
     if folder.exists() and {entry.name for entry in folder.iterdir()} - BEGUN:
         raise InputError(f"{folder}: is not empty and holds no run; choose another with --out")
     folder.mkdir(parents=True, exist_ok=True)

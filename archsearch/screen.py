@@ -53,7 +53,6 @@ class Screen:
     def __init__(self, study: Study, known: Iterable[str] = ()) -> None:
         self._study = study
         self._known = set(known)
-        self._predictor = study.device and study.device.predictor
         self.accepted: list[Candidate] = []
         self.counts: Counter[str] = Counter()
 
@@ -74,17 +73,23 @@ class Screen:
         except NotAMember:
             self.counts["invalid"] += 1
             return None
-        classes = self._study.settings.classes
-        cost = count(architecture, classes)
-        latency = self._predictor.latency(architecture, classes) if self._predictor else None
-        known: dict[str, float] = cost._asdict()
-        if broken := excess(self._study, known | _milliseconds(latency)):
+        candidate = candidate_of(self._study, choices, architecture)
+        known: dict[str, float] = candidate.cost._asdict()
+        if broken := excess(self._study, known | _milliseconds(candidate.latency)):
             self.counts[f"over:{max(broken, key=lambda name: broken[name])}"] += 1
             return None
         if architecture.id in self._known:
             self.counts["duplicate"] += 1
             return None
-        return Candidate(choices, architecture, cost, latency)
+        return candidate
+
+
+def candidate_of(study: Study, choices: Choices, architecture: Architecture) -> Candidate:
+    """Count an architecture, and predict its latency where the study's device does."""
+    classes = study.settings.classes
+    predictor = study.device and study.device.predictor
+    latency = predictor.latency(architecture, classes) if predictor else None
+    return Candidate(choices, architecture, count(architecture, classes), latency)
 
 
 def excess(study: Study, values: Mapping[str, float]) -> Mapping[str, float]:

@@ -19,21 +19,17 @@ from archsearch.feasible import FeasibleSpace
 from archsearch.measures import ACCURACY, LATENCY, epochs_reached, latency_in
 from archsearch.pauses import Pauses
 from archsearch.predicting import decided
+from archsearch.proposing import Proposed, proposer_of
 from archsearch.ranking import promoted, told
 from archsearch.rungs import Leg, due
-from archsearch.samplers.sampler import Past
-from archsearch.screen import Candidate, Screen, StartList, start_candidates
-from archsearch.seeds import derive
+from archsearch.screen import StartList
 from archsearch.store import Store
 from archsearch.study import Study
 from archsearch.trial import Stage, State, Trial
 
-PATIENCE = 2_000
-"""Refusals in a row after which a sampler is believed to find nothing new."""
-
 
 class Run:
-    """One search over one store. The driver owns it; workers never see it.
+    """One search or ablation over one store. The driver owns it; workers never see it.
 
     ``next_package`` and ``finish`` are all that an engine calls.
     """
@@ -54,9 +50,7 @@ class Run:
             self.counts.update(generation.counts)
             self._settled |= {generation.number} if generation.settled else set()
         self.exhausted = False
-        self._space = space or FeasibleSpace.of(study)
-        self._sampler = study.sampler(self._space)
-        self._start = start
+        self._proposer = proposer_of(study, start, space)
         self._began = time.monotonic()
         self._before_s = store.active_seconds()
         self._packages: Iterator[Package] = iter(())
@@ -80,8 +74,9 @@ class Run:
     @property
     def has_work(self) -> bool:
         """False if the run is over, so that no engine need be started."""
-        budget = self.study.settings.budget.trials
-        return not self.out_of_time and (len(self.trials) < budget or bool(self._current()))
+        if self.out_of_time:
+            return False
+        return bool(self._current()) or self._proposer.wants(self.trials) > 0
 
     @property
     def idle(self) -> bool:
@@ -203,81 +198,35 @@ class Run:
 
     def _propose(self) -> bool:
         """Propose and store the next generation; False if the budget or the space is used up."""
-        budget = self.study.settings.budget
-        count = min(budget.generation, budget.trials - len(self.trials))
-        if count <= 0:
+        if not self._proposer.wants(self.trials):
             return False
         began = time.perf_counter()
         generation = 1 + max((t.generation for t in self.trials.values()), default=-1)
-        found, counts = self._candidates(generation, count)
+        found, counts = self._proposer.propose(self.trials, generation)
         if not found:
             self.exhausted = True
             return False
         trials = [
-            self._trial(len(self.trials) + i, generation, *item) for i, item in enumerate(found)
+            self._trial(len(self.trials) + i, generation, item) for i, item in enumerate(found)
         ]
         self.store.add_generation(generation, dict(counts), trials, time.perf_counter() - began)
         self.counts.update(counts)
         self.trials |= {trial.number: trial for trial in trials}
         return True
 
-    def _candidates(
-        self, generation: int, count: int
-    ) -> tuple[list[tuple[str, Candidate, dict[str, object]]], Counter[str]]:
-        """The next ``count`` candidates: what is left of the start, then the sampler's."""
-        counts: Counter[str] = Counter()
-        if self._start is None:
-            self._start = start_candidates(self.study, self._space)
-        begin, screened = self._start
-        counts.update({} if self.trials else screened)
-        begin = begin[len(self.trials) : len(self.trials) + count]
-        found: list[tuple[str, Candidate, dict[str, object]]] = [(o, c, {}) for o, c in begin]
-        known = [t.architecture_id for t in self.trials.values()]
-        screen = Screen(self.study, [*known, *(c.architecture.id for _, c in begin)])
-        if count > len(begin):
-            self._space.counts.clear()
-            proposals = self._sampler.ask(
-                self._past(),
-                count - len(begin),
-                derive(self.study.settings.seed, "ask", generation),
-                screen.accept,
-                PATIENCE,
-            )
-            by_choices = {repr(sorted(c.choices.items())): c for c in screen.accepted}
-            found += [
-                ("sampler", by_choices[repr(sorted(p.choices.items()))], dict(p.note))
-                for p in proposals
-            ]
-            counts.update(self._space.counts)
-        counts.update(screen.counts)
-        return found, counts
-
-    def _trial(
-        self,
-        number: int,
-        generation: int,
-        origin: str,
-        candidate: Candidate,
-        note: dict[str, object],
-    ) -> Trial:
+    def _trial(self, number: int, generation: int, proposed: Proposed) -> Trial:
+        candidate = proposed.candidate
         return Trial(
             number=number,
             generation=generation,
-            origin=origin,
+            origin=proposed.origin,
             choices=candidate.choices,
             architecture_id=candidate.architecture.id,
             architecture=candidate.architecture.to_data(),
-            seed=derive(self.study.settings.seed, "trial", number),
-            note=note,
+            seed=proposed.seed,
+            note=proposed.note,
             measures=candidate.measures(),
         )
-
-    def _past(self) -> list[Past]:
-        return [
-            Past(t.choices, t.told, t.state == "complete", t.note)
-            for t in sorted(self.trials.values(), key=lambda t: t.number)
-            if t.state != "waiting"
-        ]
 
     def _judged(self, outcome: Outcome) -> Outcome:
         """Refuse a latency that must not stand beside those that the run has, or is over a limit.

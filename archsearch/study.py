@@ -13,6 +13,9 @@ from typing import Any
 
 from archsearch import published
 from archsearch.architecture import Architecture
+from archsearch.arms.file import KIND, base_of, deciding_ablation, is_ablation, plain_ablation
+from archsearch.arms.plan import Plan, plan_of
+from archsearch.arms.settings import AblationSettings
 from archsearch.devices import KINDS, Device, device_of, plain_device
 from archsearch.devices.boards.settings import is_device_file
 from archsearch.documents import Document, Location, Misfit, dump, read
@@ -24,7 +27,7 @@ from archsearch.records import check
 from archsearch.samplers import SAMPLERS, check_options, make_sampler
 from archsearch.samplers.sampler import Sampler
 from archsearch.samplers.strategy import Space
-from archsearch.settings import GENERATION, Settings
+from archsearch.settings import GENERATION, Budget, Cascade, Objective, Settings, Train
 from archsearch.space import SearchSpace, tree_of
 from archsearch.trial import Stage
 
@@ -33,11 +36,15 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Study:
-    """A checked study with its space and its own plain data, from which it can be read again."""
+    """A checked study with its space and its own plain data, from which it can be read again.
+
+    That of an ablation has a ``plan``, and a space with one member: the base of all arms.
+    """
 
     settings: Settings
     space: SearchSpace
     data: Mapping[str, Any]
+    plan: Plan | None = None
 
     @property
     def identity(self) -> str:
@@ -62,6 +69,25 @@ class Study:
         }
         return tuple(stage for stage, there in has.items() if there)
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """What the trials' choices can name: the leaves of the space, or arm and seed."""
+        if self.plan is not None:
+            return ("arm", "seed")
+        return tuple(path for path, _ in self.space.leaves())
+
+    def ensure_search(self) -> None:
+        """Refuse an ablation, where only a search has an answer.
+
+        Raises:
+            InputError: this is one.
+        """
+        if self.plan is not None:
+            raise InputError(
+                f"{self.settings.name}: is an ablation, which searches no space; archsearch run, "
+                "status and table are for it"
+            )
+
     def sampler(self, space: Space | None = None) -> Sampler:
         """A fresh sampler of this study, over ``space`` instead of the whole one if it is given."""
         ((name, options),) = self.settings.sampler.items()
@@ -84,11 +110,16 @@ def deciding(data: Mapping[str, Any]) -> dict[str, Any]:
     more of either. So is the path of the images, which may move, and how a device is reached: the
     run's environment holds what identifies them.
     """
-    kept = {key: data[key] for key in data if key not in ("budget", "engine", "notes", "data")}
-    kept["data"] = {key: value for key, value in data["data"].items() if key != "path"}
+    kept = deciding_ablation(data) if is_ablation(data) else _deciding_search(data)
     if isinstance(device := data.get("device"), dict):
         reached = KINDS[device["kind"]].reached
         kept["device"] = {key: value for key, value in device.items() if key not in reached}
+    return kept
+
+
+def _deciding_search(data: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: data[key] for key in data if key not in ("budget", "engine", "notes", "data")}
+    kept["data"] = {key: value for key, value in data["data"].items() if key != "path"}
     kept["budget.generation"] = data["budget"].get("generation", GENERATION)
     return kept
 
@@ -107,9 +138,11 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
 
 
 def study_of(document: Document, folder: Path) -> Study:
-    """Check a study document; a relative ``space`` is looked up from ``folder``."""
+    """Check a study document; a relative ``space`` or ``base`` is looked up from ``folder``."""
     try:
         data = _plain(document.data, folder)
+        if is_ablation(data):
+            return _of_ablation(document, data)
         settings = check(Settings, {k: v for k, v in data.items() if k not in ("schema", "space")})
         _consistent(settings)
         space = _space(data, folder)
@@ -117,6 +150,29 @@ def study_of(document: Document, folder: Path) -> Study:
     except Misfit as misfit:
         raise document.error(misfit) from None
     return study
+
+
+def _of_ablation(document: Document, data: dict[str, Any]) -> Study:
+    """The study that an ablation is to those who run it: its arms take the place of a sampler."""
+    own = check(AblationSettings, {k: v for k, v in data.items() if k != "schema"})
+    base = base_of(data, document)
+    plan = plan_of(own, base)
+    names = ("name", "seed", "classes", "device", "training", "data", "engine", "notes")
+    settings = Settings(
+        **{name: getattr(own, name) for name in names},
+        objectives=(Objective(maximize=ACCURACY), Objective(minimize="params")),
+        sampler={"random": {}},
+        cascade=Cascade(train=Train()),
+        budget=Budget(
+            trials=len(plan.arms) * own.seeds.most,
+            generation=len(plan.arms),
+            minutes=own.budget.minutes,
+        ),
+    )
+    _ensure_device(settings)
+    data["base"] = base.to_data()
+    tree = tree_of(Document("base", data["base"]))
+    return Study(settings, SearchSpace(tree, base.name or own.name), data, plan)
 
 
 def _plain(data: Any, folder: Path) -> dict[str, Any]:
@@ -129,11 +185,9 @@ def _plain(data: Any, folder: Path) -> dict[str, Any]:
             ("schema",) if "schema" in plain else (),
             f"got schema {plain.get('schema')!r}; this version reads schema: {SCHEMA}",
         )
-    for key in ("name", "space", "objectives", "sampler", "cascade", "data", "budget"):
-        if key not in plain:
-            raise Misfit((), f"the key {key!r} is missing")
-    if isinstance(plain["sampler"], str):
-        plain["sampler"] = {plain["sampler"]: {}}
+    if plain.get("kind", KIND) != KIND:
+        raise Misfit(("kind",), f"got {plain['kind']!r}; expected {KIND}, or no kind: a search")
+    plain = plain_ablation(plain, folder) if is_ablation(plain) else _plain_search(plain)
     if isinstance(plain.get("engine"), str):
         plain["engine"] = {"name": plain["engine"]}
     path = plain["data"].get("path") if isinstance(plain["data"], dict) else None
@@ -141,6 +195,15 @@ def _plain(data: Any, folder: Path) -> dict[str, Any]:
         plain["data"]["path"] = str((folder / path).resolve())
     if plain.get("device") is not None:
         plain["device"] = _device(plain["device"], folder)
+    return plain
+
+
+def _plain_search(plain: dict[str, Any]) -> dict[str, Any]:
+    for key in ("name", "space", "objectives", "sampler", "cascade", "data", "budget"):
+        if key not in plain:
+            raise Misfit((), f"the key {key!r} is missing")
+    if isinstance(plain["sampler"], str):
+        plain["sampler"] = {plain["sampler"]: {}}
     return plain
 
 
@@ -186,11 +249,7 @@ def _consistent(settings: Settings) -> None:
                 f"{name} is known only after the stage {MEASURES[name].stage!r}",
             )
         _reachable(settings, name, place)
-    if isinstance(settings.device, dict):
-        try:
-            device_of(settings.device)
-        except Misfit as misfit:
-            raise Misfit(("device", *misfit.location), misfit.message) from None
+    _ensure_device(settings)
     if len(settings.sampler) != 1 or next(iter(settings.sampler)) not in SAMPLERS:
         given = ", ".join(settings.sampler) or "nothing"
         raise Misfit(("sampler",), f"got {given}; {nearest(given, SAMPLERS)}")
@@ -201,6 +260,14 @@ def _consistent(settings: Settings) -> None:
         known = "" if score is None else f" but for what is counted ({', '.join(score.names)})"
         raise Misfit(("cascade",), f"the cascade is empty{known}; add score, train or both")
     _rungs(settings)
+
+
+def _ensure_device(settings: Settings) -> None:
+    if isinstance(settings.device, dict):
+        try:
+            device_of(settings.device)
+        except Misfit as misfit:
+            raise Misfit(("device", *misfit.location), misfit.message) from None
 
 
 def _rungs(settings: Settings) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from archsearch.measures import MEASURES, epochs_reached
 from archsearch.notation import duration, quantity
 from archsearch.pareto import non_dominated
+from archsearch.proposing import planned
 from archsearch.spread import spread
 from archsearch.study import Study
 from archsearch.trial import Measured, Stage, State, Trial
@@ -40,6 +42,19 @@ class Best:
         return f"{self.measured.name} {value} (trial {self.number})"
 
 
+class ArmCounts(NamedTuple):
+    """Trainings of one arm: over (failed ones included), failed, waiting."""
+
+    done: int
+    failed: int
+    waiting: int
+
+    def __str__(self) -> str:
+        """Such as ``5 of 6 (1 failed)``."""
+        failed = f" ({self.failed} failed)" if self.failed else ""
+        return f"{self.done} of {self.done + self.waiting}{failed}"
+
+
 @dataclass(frozen=True)
 class Summary:
     """Counts of one run. ``rejected`` and ``failed`` are by reason.
@@ -48,7 +63,7 @@ class Summary:
     start became trials. ``stage`` is what the waiting trials wait for, None if none waits.
     ``scored`` and ``trained`` trials got through those stages. ``stopped_at`` are the stopped
     trials that had been trained, by the epochs that they reached. ``front`` is the number of
-    non-dominated complete trials in the study's objectives.
+    non-dominated complete trials in the study's objectives. ``arms`` are an ablation's.
     """
 
     name: str
@@ -68,6 +83,7 @@ class Summary:
     front: int
     elapsed_s: float
     stopped_at: Mapping[float, int]
+    arms: Mapping[str, ArmCounts] = field(default_factory=dict)
 
     @property
     def done(self) -> int:
@@ -100,6 +116,8 @@ class Summary:
 
     def rows(self) -> dict[str, str]:
         """What a table of the run says: label and text."""
+        if self.arms:
+            return self._rows_of_arms()
         return {
             "run": self.name,
             "state": f"{self.state} ({self.activity})" if self.waiting else self.state,
@@ -109,6 +127,18 @@ class Summary:
             "failed": by_reason(self.failed),
             "best": str(self.best or "no complete trial yet"),
             "front": f"{self.front} trials",
+            "elapsed": duration(self.elapsed_s),
+        }
+
+    def _rows_of_arms(self) -> dict[str, str]:
+        failed = sum(self.failed.values())
+        return {
+            "ablation": self.name,
+            "state": f"{self.state} ({self.activity})" if self.waiting else self.state,
+            "trainings": f"{self.done} of {self.budget_trials} done: {self.complete} complete, "
+            f"{failed} failed; {self.waiting} waiting",
+            "arms x seeds": ", ".join(f"{name} {counts}" for name, counts in self.arms.items()),
+            "failed": by_reason(self.failed),
             "elapsed": duration(self.elapsed_s),
         }
 
@@ -133,15 +163,28 @@ def summarize(
         waiting=states["waiting"],
         scored=_through(trials, "score"),
         trained=_through(trials, "train"),
-        budget_trials=study.settings.budget.trials,
+        budget_trials=planned(study, trials),
         budget_minutes=study.settings.budget.minutes,
         generation=max((trial.generation for trial in trials), default=0),
         stage=_stage(study, trials),
-        best=_best(study, trials),
+        best=None if study.plan else _best(study, trials),
         front=_front_size(study, trials),
         elapsed_s=elapsed_s,
         stopped_at=_stopped_at(study, trials),
+        arms=_arms(study, trials),
     )
+
+
+def _arms(study: Study, trials: list[Trial]) -> dict[str, ArmCounts]:
+    if study.plan is None:
+        return {}
+    found: dict[str, Counter[State]] = {arm.name: Counter() for arm in study.plan.arms}
+    for trial in trials:
+        found[str(trial.choices["arm"])][trial.state] += 1
+    return {
+        name: ArmCounts(states.total() - states["waiting"], states["failed"], states["waiting"])
+        for name, states in found.items()
+    }
 
 
 def by_reason(counts: Mapping[str, int]) -> str:

@@ -19,6 +19,10 @@ There is no "running": what runs is known to the driver alone, so a kill leaves 
 Stage = Literal["screen", "latency", "score", "train"]
 
 
+ARM = "arm"
+"""Origin of the trials of an ablation; their choices are ``arm`` (its name) and ``seed``."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """One measured number of one trial.
@@ -56,7 +60,7 @@ class CurvePoint:
 class Trial:
     """One candidate that passed the screen.
 
-    ``origin`` says who proposed it: "published:NAME", "start" or "sampler". ``note`` is the
+    ``origin`` says who proposed it: "published:NAME", "start", "sampler" or "arm". ``note`` is the
     sampler's own JSON memory of the proposal. ``told`` holds what the sampler was told at the end
     of the generation (objective values in the study's order), None before that or after a failure.
     """

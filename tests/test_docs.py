@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from archsearch.arms.settings import DESIGNS, AblationSettings, Factor
 from archsearch.blocks import BLOCKS, DOWNSAMPLES, STEMS
 from archsearch.blocks.head import Head
 from archsearch.datasets import SOURCES
@@ -18,6 +19,7 @@ from archsearch.settings import Score, Settings, Train
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+FILES = {path.stem for path in (ROOT / "studies").glob("ablation_*.yaml")}
 LAYERS = {**STEMS, **DOWNSAMPLES, **BLOCKS}
 
 
@@ -49,11 +51,13 @@ def test_the_head_is_described() -> None:
         ({o for s in SAMPLERS.values() for o in s.Options.model_fields}, "studies.md"),
         (set(Score.model_fields), "studies.md"),
         (set(Train.model_fields), "studies.md"),
+        ({*AblationSettings.model_fields, *Factor.model_fields, *DESIGNS}, "ablations.md"),
+        (FILES, "ablations.md"),
         ({*PROXIES, *ENSEMBLES}, "proxies.md"),
     ],
     ids=[
         *("sources", "measures", "samplers", "study keys", "sampler options"),
-        *("score keys", "training keys", "proxies"),
+        *("score keys", "training keys", "ablation keys", "shipped ablations", "proxies"),
     ],
 )
 def test_every_registered_name_is_described(names: set[str], page: str) -> None:

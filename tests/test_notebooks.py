@@ -17,7 +17,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 INTERACTIVE = "application/vnd.plotly.v1+json"
-FIGURES = {"01_search": 3, "02_pareto": 4, "04_blocks": 17, "05_your_board": 2}
+FIGURES = {"01_search": 3, "02_pareto": 4, "03_ablation": 2, "04_blocks": 17, "05_your_board": 2}
 """Least number of static figures by notebook."""
 
 nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed (dev extra)")

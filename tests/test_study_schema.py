@@ -16,7 +16,10 @@ from archsearch.samplers import SAMPLERS
 from archsearch.study_schema import study_schema
 
 ROOT = Path(__file__).parents[1]
-STUDIES = [*sorted((ROOT / "studies").glob("*.yaml")), ROOT / "tests" / "data" / "tiny_study.yaml"]
+SEARCHES = [
+    path for path in sorted((ROOT / "studies").glob("*.yaml")) if "kind" not in read(path).data
+]
+STUDIES = [*SEARCHES, ROOT / "tests" / "data" / "tiny_study.yaml"]
 
 
 @pytest.fixture(scope="module")

@@ -50,10 +50,11 @@ class LightweightAttention(nn.Module):
     """LMHSA: (B, C, H, W) to (B, C, H, W).
 
     softmax(q k^T / sqrt(C / heads) + R) v, where k and v come from a map that a depthwise
-    convolution made ``reduction`` times smaller; one key at least remains on each axis.
+    convolution made ``reduction`` times smaller; one key at least remains on each axis. Without
+    ``relative_position`` there is no R.
     """
 
-    def __init__(self, site: Site, layer: Cmt, relative_position: nn.Parameter) -> None:
+    def __init__(self, site: Site, layer: Cmt, relative_position: nn.Parameter | None) -> None:
         super().__init__()
         channels, size = site.channels, layer.reduction
         self.heads, self.reduction = layer.heads, size
@@ -74,7 +75,9 @@ class LightweightAttention(nn.Module):
         query = self._per_head(self.query(features))
         key, value = self._per_head(self.key(reduced)), self._per_head(self.value(reduced))
         scale = 1 / math.sqrt(features.shape[1] / self.heads)
-        scores = (query.transpose(-2, -1) @ key) * scale + self._relative_position(features)
+        scores = (query.transpose(-2, -1) @ key) * scale
+        if self.relative_position is not None:
+            scores = scores + self._resized(self.relative_position, features)
         mixed = value @ scores.softmax(-1).transpose(-2, -1)
         out: Tensor = self.project(mixed.reshape(features.shape))
         return out
@@ -83,10 +86,10 @@ class LightweightAttention(nn.Module):
         """(B, C, H, W) to (B, heads, C / heads, H * W)."""
         return features.reshape(len(features), self.heads, features.shape[1] // self.heads, -1)
 
-    def _relative_position(self, features: Tensor) -> Tensor:
+    def _resized(self, table: Tensor, features: Tensor) -> Tensor:
         size = (features.shape[2], features.shape[3])
         keys = key_size(self.size, self.reduction), key_size(size, self.reduction)
-        return resize_relative_position(self.relative_position, (self.size, size), keys)
+        return resize_relative_position(table, (self.size, size), keys)
 
 
 def key_size(size: Size, reduction: int) -> Size:
@@ -97,23 +100,27 @@ def key_size(size: Size, reduction: int) -> Size:
 class InvertedResidualFfn(nn.Module):
     """IRFFN: (B, C, H, W) to (B, C, H, W).
 
-    t = BN(GELU(W1 x)); t = BN(GELU(t + dw(t))); BN(W2 t), all with biases.
+    t = BN(GELU(W1 x)); t = BN(GELU(t + dw(t))); BN(W2 t), all with biases. Without ``depthwise``
+    the step in the middle is left out: a plain FFN.
     """
 
-    def __init__(self, channels: int, hidden: int) -> None:
+    def __init__(self, channels: int, hidden: int, *, depthwise: bool = True) -> None:
         super().__init__()
         self.expand = nn.Sequential(
             nn.Conv2d(channels, hidden, 1), nn.GELU(), nn.BatchNorm2d(hidden)
         )
-        self.depthwise = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
-        self.activation = nn.GELU()
-        self.norm = nn.BatchNorm2d(hidden)
+        self.depthwise = None
+        if depthwise:
+            self.depthwise = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
+            self.activation = nn.GELU()
+            self.norm = nn.BatchNorm2d(hidden)
         self.contract = nn.Sequential(nn.Conv2d(hidden, channels, 1), nn.BatchNorm2d(channels))
 
     def forward(self, features: Tensor) -> Tensor:
         """Give the residual branch."""
         hidden: Tensor = self.expand(features)
-        hidden = self.norm(self.activation(hidden + self.depthwise(hidden)))
+        if self.depthwise is not None:
+            hidden = self.norm(self.activation(hidden + self.depthwise(hidden)))
         branch: Tensor = self.contract(hidden)
         return branch
 
@@ -121,7 +128,7 @@ class InvertedResidualFfn(nn.Module):
 class CmtBlock(nn.Module):
     """LPU, attention and FFN, each added to its input: (B, C, H, W) to (B, C, H, W)."""
 
-    def __init__(self, site: Site, layer: Cmt, relative_position: nn.Parameter) -> None:
+    def __init__(self, site: Site, layer: Cmt, relative_position: nn.Parameter | None) -> None:
         super().__init__()
         channels = site.channels
         self.perception = (
@@ -132,7 +139,8 @@ class CmtBlock(nn.Module):
         self.attention_norm = LayerNorm2d(channels)
         self.attention = LightweightAttention(site, layer, relative_position)
         self.ffn_norm = LayerNorm2d(channels)
-        self.ffn = InvertedResidualFfn(channels, hidden_channels(channels, layer.expand))
+        hidden = hidden_channels(channels, layer.expand)
+        self.ffn = InvertedResidualFfn(channels, hidden, depthwise=layer.depthwise)
 
     def forward(self, features: Tensor) -> Tensor:
         """Perceive, attend, expand."""
@@ -155,6 +163,10 @@ class Cmt(Layer):
     """Hidden channels of the FFN, by channels, rounded down."""
     perception: bool = True
     """The local perception unit: a residual 3x3 depthwise convolution."""
+    position: bool = True
+    """The table R of relative positions."""
+    depthwise: bool = True
+    """The step of the FFN with its 3x3 depthwise convolution; else a plain FFN."""
 
     def problem(self, site: Site) -> str | None:
         """Say why this layer cannot stand at ``site``, or None."""
@@ -171,6 +183,8 @@ class Cmt(Layer):
         A free table, not one of relative indices: all blocks of a stage with the same heads and
         reduction add the same one. The official code draws it from the standard normal.
         """
+        if not self.position:
+            return {}
         return {self._table: (self.heads, site.height * site.width, self._keys(site))}
 
     def count(self, site: Site, tally: Tally) -> None:
@@ -191,8 +205,9 @@ class Cmt(Layer):
         tally.norm(channels)
         tally.pointwise(channels, hidden, pixels)
         tally.norm(hidden)
-        tally.depthwise(hidden, 3, pixels)
-        tally.norm(hidden)
+        if self.depthwise:
+            tally.depthwise(hidden, 3, pixels)
+            tally.norm(hidden)
         tally.pointwise(hidden, channels, pixels)
         tally.norm(channels)
 
@@ -208,8 +223,9 @@ class Cmt(Layer):
         live.free(map_)
         live.write(map_)
         live.replace(map_, hidden)
-        live.write(hidden)
-        live.free(hidden)
+        if self.depthwise:
+            live.write(hidden)
+            live.free(hidden)
         live.replace(hidden, map_)
         live.free(map_)
 
@@ -242,9 +258,7 @@ class Cmt(Layer):
             *layer_norm(channels, pixels),
             product(channels, hidden, pixels),
             *activated,
-            depthwise_operator(hidden, pixels, 9),
-            wide,
-            *activated,
+            *([depthwise_operator(hidden, pixels, 9), wide, *activated] if self.depthwise else ()),
             product(hidden, channels, pixels),
             sum_,
         )
@@ -259,7 +273,7 @@ class Cmt(Layer):
             *[product(channels, channels, keys)] * 2,
             *[Operator("shuffle", channels, pixels), Operator("pack", channels, pixels + keys)],
             matmul(pixels, width, keys, self.heads),
-            *[scores] * 2,
+            *[scores] * (1 + self.position),
             Operator("softmax", keys, self.heads * pixels),
             *[Operator("pack", channels, keys), Operator("shuffle", self.heads, pixels * keys)],
             matmul(width, keys, pixels, self.heads),
@@ -272,7 +286,7 @@ class Cmt(Layer):
 
         The table's parameter is taken from ``shared`` and registered in every block.
         """
-        return CmtBlock(site, self, shared[self._table])
+        return CmtBlock(site, self, shared[self._table] if self.position else None)
 
     @property
     def _table(self) -> str:

@@ -23,6 +23,7 @@ from archsearch.cli import (
     schema,
     show,
     space,
+    table,
     train,
     weights,
 )
@@ -43,6 +44,7 @@ app.command("pareto")(show.pareto)
 app.command("limits")(show.limits)
 app.command("list")(show.list_runs)
 app.command("compare")(compare.compare)
+app.command("table")(table.table)
 app.command("importance")(importance.importance)
 app.command("report")(report.report)
 app.command("check")(report.check)

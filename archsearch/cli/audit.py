@@ -53,6 +53,7 @@ def audit(
     from archsearch.study import load_study
 
     asked = load_study(study, changes or [])
+    asked.ensure_search()
     folder = out or Path("runs") / f"{asked.settings.name}_audit"
     own = asked.settings.training
     long = audit_study(asked, nets, epochs or 4 * own.epochs, seeds, minutes)

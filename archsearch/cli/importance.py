@@ -41,10 +41,10 @@ def importance(
     """
     from archsearch.importance import ensure_method, importances
     from archsearch.preferences import preferences as preferred
-    from archsearch.results import open_run
+    from archsearch.results import open_search
 
     ensure_method(method)
-    results = open_run(run)
+    results = open_search(run)
     asked = preferred if preferences else importances
     frame = asked(results.study, results.records, objective)
     if csv is not None:

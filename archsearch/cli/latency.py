@@ -81,9 +81,9 @@ def print_latency(
 
 def print_front(run: Path, device: Device, *, fresh: bool, json: bool) -> None:
     """Measure a run's front by a device, and print that beside what the run has."""
-    from archsearch.results import open_run
+    from archsearch.results import open_search
 
-    results = open_run(run)
+    results = open_search(run)
     found = results.remeasured(device, fresh=fresh)
     if json:
         _print_json([_front_data(trial, latency) for trial, latency in found])

@@ -33,9 +33,9 @@ def report(
 ) -> None:
     """Write a report of runs: one HTML file that needs no network."""
     from archsearch.report import page
-    from archsearch.results import open_run
+    from archsearch.results import open_search
 
-    found = [open_run(run) for run in dict.fromkeys(runs)]
+    found = [open_search(run) for run in dict.fromkeys(runs)]
     first = found[0].folder
     target = output or (first if len(found) == 1 else first.parent) / "report.html"
     write(target, page(found, importance=not quick))
@@ -52,13 +52,15 @@ def check(
     are checked as reported together.
     """
     from archsearch.good_practice import answers, prospects
-    from archsearch.results import open_run
+    from archsearch.results import open_search
     from archsearch.study import load_study
 
     if len(what) == 1 and what[0].suffix in (".yaml", ".yml"):
-        _print(prospects(load_study(what[0])))
+        asked = load_study(what[0])
+        asked.ensure_search()
+        _print(prospects(asked))
         return
-    runs = [open_run(path) for path in dict.fromkeys(what)]
+    runs = [open_search(path) for path in dict.fromkeys(what)]
     for run in runs:
         if len(runs) > 1:
             typer.echo(f"\n{run.folder}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from archsearch.cli.arms import announce, conclude
 from archsearch.cli.latency import remeasure
 from archsearch.cli.output import print_table, print_trust
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    study: Annotated[Path, typer.Argument(metavar="STUDY", help="Study file (YAML).")],
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="Study or ablation file (YAML).")],
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="Run folder (default: runs/NAME)."),
@@ -40,7 +41,7 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Search for a Pareto front, or go on with a search that was stopped.
+    """Search for a Pareto front or compare the arms of an ablation, or go on with what was stopped.
 
     A run may be killed at any moment: the same command goes on with it.
     """
@@ -53,9 +54,9 @@ def run(
     from archsearch.trackers import ensure_trackers, tracked
 
     ensure_trackers(log or ())
-    flags = {"budget.trials": trials, "budget.minutes": minutes, _engine_path(study): engine}
-    overrides = [f"{path}={value}" for path, value in flags.items() if value is not None]
-    asked = load_study(study, [*(changes or []), *overrides])
+    asked = load_study(study, [*(changes or []), *_overrides(study, trials, minutes, engine)])
+    if asked.plan is not None:
+        announce(asked.plan)
     folder = out or Path("runs") / asked.settings.name
     starts: list[Summary] = []
     warnings: list[str] = []
@@ -67,17 +68,33 @@ def run(
     for warning in warnings:
         typer.echo(f"warning: {warning}", err=True)
     now = _summary(done)
+    if asked.plan is not None:
+        adaptive = asked.plan.settings.seeds.adaptive
+        conclude(now, folder, now.done - starts[0].done, adaptive)
+        return
     typer.echo(_ending(now, new=now.done - starts[0].done, exhausted=done.exhausted))
     _print_results(now, open_run(folder))
 
 
-def _engine_path(study: Path) -> str:
-    """Where the engine's name stands in this study file, which may have the short form."""
+def _overrides(
+    study: Path, trials: int | None, minutes: float | None, engine: str | None
+) -> list[str]:
+    """The flags as changes of the study's file, which may name the engine in the short form.
+
+    Raises:
+        InputError: an ablation was given a budget of trials.
+    """
     from archsearch.documents import read
+    from archsearch.errors import InputError
 
     data = read(study).data
-    short = isinstance(data, dict) and isinstance(data.get("engine"), str)
-    return "engine" if short else "engine.name"
+    given = data if isinstance(data, dict) else {}
+    if trials is not None and given.get("kind") == "ablation":
+        raise InputError(f"--trials {trials}: an ablation trains arms x seeds; --set seeds=6")
+    short = isinstance(given.get("engine"), str)
+    name = "engine" if short else "engine.name"
+    places = {"budget.trials": trials, "budget.minutes": minutes, name: engine}
+    return [f"{path}={value}" for path, value in places.items() if value is not None]
 
 
 def _noting(

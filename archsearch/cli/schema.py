@@ -12,13 +12,14 @@ from archsearch.cli.output import write
 
 def schema(
     kind: Annotated[
-        str, typer.Option(metavar="architecture|space|study", help="What the file holds.")
+        str, typer.Option(metavar="architecture|space|study|ablation", help="What the file holds.")
     ] = "study",
     out: Annotated[Path, typer.Option(metavar="FILE", help="Write here.")] = Path("-"),
 ) -> None:
-    """Print the JSON schema of architecture, space or study files."""
+    """Print the JSON schema of architecture, space, study or ablation files."""
     import json
 
+    from archsearch.ablation_schema import ablation_schema
     from archsearch.errors import InputError, nearest
     from archsearch.schema import architecture_schema, space_schema
     from archsearch.study_schema import study_schema
@@ -27,6 +28,7 @@ def schema(
         "architecture": architecture_schema,
         "space": space_schema,
         "study": study_schema,
+        "ablation": ablation_schema,
     }
     if kind not in schemas:
         raise InputError(f"--kind {kind}: unknown kind; {nearest(kind, schemas)}")

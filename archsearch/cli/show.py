@@ -45,10 +45,10 @@ def pareto(
 
     --x and --y choose the axes of the figure; the table then shows the same front.
     """
-    from archsearch.results import open_run
+    from archsearch.results import open_search
     from archsearch.tables import readable
 
-    results = open_run(run)
+    results = open_search(run)
     names = objectives.split(",") if objectives else None
     if names and len(names) == 2 and not (x or y):
         y, x = names
@@ -75,10 +75,10 @@ def pareto(
 
 def limits(run: RunPath, csv: Target = None, json: Target = None) -> None:
     """Say what each limit of a run's study costs: what a tighter one would have lost."""
-    from archsearch.results import open_run
+    from archsearch.results import open_search
     from archsearch.shadow_prices import footnote, readable_prices, shadow_prices
 
-    found = open_run(run)
+    found = open_search(run)
     settings = found.study.settings
     directions = {objective.measure: objective.direction for objective in settings.objectives}
     prices = shadow_prices(found.records, directions, settings.constraints, found.counts)

@@ -10,7 +10,7 @@ from typing import Any
 from archsearch.devices.source import one_source
 from archsearch.errors import InputError, nearest
 from archsearch.measures import LATENCY, MEASURES, Direction
-from archsearch.results import RunResults, open_run
+from archsearch.results import RunResults, open_search
 from archsearch.runs import DATABASE
 from archsearch.tables import latencies_of
 from archsearch.trial import Trial
@@ -58,8 +58,8 @@ def _runs(folder: Path) -> list[RunResults]:
     if folder.is_dir() and not (folder / DATABASE).exists():
         found = sorted(folder.glob(f"*/{DATABASE}"))
         if found:
-            return [open_run(database) for database in found]
-    return [open_run(folder)]
+            return [open_search(database) for database in found]
+    return [open_search(folder)]
 
 
 def ensure_distinct(strategies: Sequence[Strategy]) -> None:

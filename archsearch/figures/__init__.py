@@ -1,5 +1,6 @@
 """Figures of data frames: every function takes frames and returns a matplotlib ``Figure``."""
 
+from archsearch.figures.ablation import plot_ablation
 from archsearch.figures.anytime import plot_anytime
 from archsearch.figures.attainment import plot_attainment, plot_differences
 from archsearch.figures.audit import plot_audit
@@ -17,6 +18,7 @@ from archsearch.figures.style import render, save
 
 __all__ = [
     "Quantity",
+    "plot_ablation",
     "plot_anytime",
     "plot_attainment",
     "plot_audit",

@@ -7,10 +7,11 @@ run killed at any moment loses what was in flight and nothing else. Free-form co
 
 from archsearch.store.frame import choices_frame, curves_frame, trials_frame
 from archsearch.store.sqlite_file import StoreFull
-from archsearch.store.store import Store
+from archsearch.store.store import DATABASE, Store
 from archsearch.store.tables import Generation
 
 __all__ = [
+    "DATABASE",
     "Generation",
     "Store",
     "StoreFull",

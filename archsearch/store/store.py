@@ -45,6 +45,9 @@ from archsearch.trial import CurvePoint, Measured, Stage, State, Trial
 
 SCHEMA = 1
 
+DATABASE = "run.sqlite"
+"""The file in a run's folder."""
+
 _STAGES: tuple[Stage, ...] = get_args(Stage)
 
 

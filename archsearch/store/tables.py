@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from archsearch.trial import CurvePoint, Measured, Trial
+from archsearch.trial import ARM, CurvePoint, Measured, Trial
 
 TABLES = sa.MetaData()
 META = sa.Table(
@@ -33,7 +33,7 @@ TRIALS = sa.Table(
     sa.Column("generation", sa.ForeignKey("generations.number"), nullable=False, index=True),
     sa.Column("origin", sa.Text, nullable=False),
     sa.Column("choices", sa.JSON, nullable=False),
-    sa.Column("architecture_id", sa.Text, nullable=False, unique=True),
+    sa.Column("architecture_id", sa.Text, nullable=False),
     sa.Column("architecture", sa.JSON, nullable=False),
     sa.Column("seed", sa.Integer, nullable=False),
     sa.Column("note", sa.JSON, nullable=False),
@@ -42,6 +42,16 @@ TRIALS = sa.Table(
     sa.Column("told", sa.JSON(none_as_null=True)),
     sa.Column("error", sa.Text),
     sa.Column("finished_s", sa.Float),
+)
+# A search has one trial a net, an ablation one a net and seed.
+_IS_ARM = TRIALS.c.origin == sa.literal_column(f"'{ARM}'")
+sa.Index("one_a_net", TRIALS.c.architecture_id, unique=True, sqlite_where=~_IS_ARM)
+sa.Index(
+    "one_a_net_and_seed",
+    TRIALS.c.architecture_id,
+    TRIALS.c.seed,
+    unique=True,
+    sqlite_where=_IS_ARM,
 )
 # A NaN is stored as NULL: SQLite has none.
 MEASURES = sa.Table(

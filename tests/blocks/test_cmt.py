@@ -20,6 +20,7 @@ from archsearch.blocks.cmt import (
     resize_relative_position,
 )
 from archsearch.blocks.layer import Site
+from archsearch.blocks.operators import Operator
 from archsearch.checkpoints import cmt
 
 
@@ -77,6 +78,7 @@ def test_attention_is_the_loop() -> None:
     site, heads, width = Site(6, 6, 2, 3), 2, 3
     block = build(Cmt(heads=heads), site).double()
     attention = cast("LightweightAttention", block.get_submodule("attention"))
+    table = attention.get_parameter("relative_position")
     x = normal(1, 6, 2, 3, seed=1).double()
     q, k, v = (p(x)[0].flatten(1) for p in (attention.query, attention.key, attention.value))
     mixed = torch.zeros(6, 6, dtype=torch.float64)
@@ -84,7 +86,7 @@ def test_attention_is_the_loop() -> None:
         own = slice(h * width, (h + 1) * width)
         for n in range(6):
             dots = torch.stack([q[own, n] @ k[own, m] for m in range(6)]) / math.sqrt(width)
-            weights = (dots + attention.relative_position[h, n]).exp()
+            weights = (dots + table[h, n]).exp()
             mixed[own, n] = (v[own] * (weights / weights.sum())).sum(1)
     torch.testing.assert_close(attention(x), attention.project(mixed.reshape(x.shape)))
 
@@ -143,6 +145,57 @@ def test_perception_can_be_left_out() -> None:
     norm = block.get_submodule("attention_norm")
     torch.testing.assert_close(outputs["attention_norm"], norm(x))
     torch.testing.assert_close(outputs[""], x + outputs["attention"] + outputs["ffn"])
+
+
+def test_position_can_be_left_out() -> None:
+    """Without the table the block is the one whose table is zero, and asks the stage for none."""
+    site = Site(8, 8, 6, 4)
+    layer, bare = Cmt(heads=2, reduction=2), Cmt(heads=2, reduction=2, position=False)
+    assert bare.shared(site) == {}
+    ((name, shape),) = layer.shared(site).items()
+    block = layer.build(site, {name: nn.Parameter(torch.zeros(shape))}).eval()
+    without = bare.build(site, {}).eval()
+    without.load_state_dict(
+        {key: value for key, value in block.state_dict().items() if "relative_position" not in key}
+    )
+    x = normal(2, 8, 6, 4)
+    torch.testing.assert_close(without(x), block(x))
+
+
+def test_ffn_without_its_depthwise_step_is_two_products() -> None:
+    """BN(W2 BN(GELU(W1 x))), computed with matrices; each pixel by itself."""
+    ffn = InvertedResidualFfn(6, 9, depthwise=False).eval().double()
+    x = normal(2, 6, 3, 4, seed=2).double()
+    first, second = (cast("nn.Conv2d", part[0]) for part in (ffn.expand, ffn.contract))
+    pixels = x.permute(0, 2, 3, 1)
+    hidden = torch.nn.functional.gelu(
+        pixels @ first.weight[:, :, 0, 0].T + first.get_parameter("bias")
+    )
+    scale = 1 / math.sqrt(1 + 1e-5)  # of batch norms that have seen nothing
+    out = hidden * scale @ second.weight[:, :, 0, 0].T + second.get_parameter("bias")
+    torch.testing.assert_close(ffn(x), out.permute(0, 3, 1, 2) * scale)
+    assert not any("depthwise" in name for name, _ in ffn.named_parameters())
+
+
+def test_the_leaves_for_ablations_cost_what_they_say() -> None:
+    """No R costs nothing of the block's own; the depthwise step its taps, biases and batch norm."""
+    site = Site(8, 8, 6, 4)
+    full, bare, plain = (
+        Cmt(heads=2, expand=3.0, **leaves).cost(site)
+        for leaves in ({}, {"position": False}, {"depthwise": False})
+    )
+    assert (bare.params, bare.macs) == (full.params, full.macs)
+    assert full.params - plain.params == 24 * (9 + 1 + 2)
+    assert full.macs - plain.macs == 24 * 9 * 24
+
+
+def test_a_runtime_adds_the_table_only_where_there_is_one() -> None:
+    """One sum over heads, pixels and keys less without R; all else stays in its order."""
+    site = Site(8, 8, 6, 4)
+    full = list(Cmt(heads=2, reduction=2).operators(site))
+    bare = Cmt(heads=2, reduction=2, position=False).operators(site)
+    full.remove(Operator("sum", 2, 24 * 6))
+    assert tuple(full) == bare
 
 
 def test_refuses_heads_that_do_not_divide_the_channels() -> None:

@@ -56,6 +56,8 @@ SETTINGS: Mapping[type[Layer], tuple[Layer, ...]] = {
     Cmt: (
         Cmt(),
         Cmt(heads=4, expand=3.6, perception=False),
+        Cmt(reduction=2, position=False),
+        Cmt(expand=2.5, depthwise=False),
         Cmt(heads=2, reduction=3),
     ),
     CmtPatch: (CmtPatch(),),

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from latex_compiler import too_wide_pt
 
 from archsearch.errors import InputError
 from archsearch.exports.runs import TABLE_FORMATS
@@ -74,6 +75,12 @@ def test_labels_of_several_types_go_into_parquet(results: RunResults) -> None:
     assert list(found.dropna()) == ["7", "global"]
 
 
+def test_latex_compiles(results: RunResults, tmp_path: Path) -> None:
+    """By pdflatex, with booktabs and nothing else."""
+    for content in ("front", "trials"):
+        assert too_wide_pt(TABLE_FORMATS["latex"].content(results, content).decode(), tmp_path) >= 0
+
+
 def test_latex_is_a_table_of_booktabs(results: RunResults) -> None:
     """One row a net, as many cells as columns, every rule once, all environments closed."""
     text = TABLE_FORMATS["latex"].content(results, "front").decode()
@@ -99,6 +106,10 @@ _SAID = {
     r"$\pm$": "±",
     r"$\times$": "×",
     "$-$": "−",
+    r"$\approx$": "≈",
+    r"$\uparrow$": "▲",
+    r"$\downarrow$": "▼",
+    r"$\ast$": "◆",
     **{f"\\{letter}": letter for letter in "&%$#_{}"},
 }
 

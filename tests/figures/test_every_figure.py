@@ -135,8 +135,18 @@ DIFFERENCES = pd.DataFrame(
         "difference": [0.5, -1.0],
     }
 )
+ARMS = pd.DataFrame(
+    {
+        "arm": ["base", "without_position", "order_1"],
+        "difference": [None, -0.02, 0.005],
+        "low": [None, -0.03, -0.01],
+        "high": [None, -0.01, 0.02],
+        "significant": [None, True, False],
+    }
+)
 
 EXAMPLES: Mapping[str, tuple[Callable[..., Figure], pd.DataFrame, tuple[Any, ...]]] = {
+    "plot_ablation": (partial(figures.plot_ablation, margin=0.01), ARMS, ()),
     "plot_anytime": (figures.plot_anytime, ANYTIME, ()),
     "plot_attainment": (figures.plot_attainment, SURFACES, (MACS, ACCURACY)),
     "plot_audit": (figures.plot_audit, AUDIT, ()),

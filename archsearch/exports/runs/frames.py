@@ -70,7 +70,7 @@ def _is_count(name: str) -> bool:
 def _leaves(results: RunResults) -> pd.DataFrame:
     """A column for every leaf that some trial has, whole numbers staying whole where some lack."""
     columns = {}
-    for path, _ in results.study.space.leaves():
+    for path in results.study.paths:
         labels = [trial.choices.get(path) for trial in results.records]
         kinds = {type(label) for label in labels if label is not None}
         if kinds:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+import pandas as pd
 
 from archsearch.exports.runs.format import TableFormat
 from archsearch.exports.runs.frames import Table, Titled, as_text
@@ -20,6 +22,10 @@ _SPECIAL = {
     "±": r"$\pm$",
     "×": r"$\times$",
     "−": r"$-$",
+    "≈": r"$\approx$",
+    "▲": r"$\uparrow$",
+    "▼": r"$\downarrow$",
+    "◆": r"$\ast$",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
 _ANY = re.compile("|".join(map(re.escape, _SPECIAL)))
@@ -36,9 +42,6 @@ def latex(table: Titled) -> str:
     What a net's blocks are is left out: it is wider than a page.
     """
     frame = table.frame.drop(columns=_WIDER_THAN_A_PAGE, errors="ignore")
-    columns = list(frame.columns)
-    sides = "".join("l" if name in _LEFT else "r" for name in columns)
-    rows = [_row(list(row)) for row in frame.itertuples(index=False)]
     notes = [r"  \par\smallskip\footnotesize " + escaped(table.footnote)] if table.footnote else []
     return "\n".join(
         [
@@ -47,18 +50,26 @@ def latex(table: Titled) -> str:
             r"  \centering",
             rf"  \caption{{{escaped(table.title)}.}}",
             rf"  \label{{tab:{re.sub('[^A-Za-z0-9-]', '-', table.label)}}}",
-            rf"  \begin{{tabular}}{{{sides}}}",
-            r"    \toprule",
-            _row(columns),
-            r"    \midrule",
-            *rows,
-            r"    \bottomrule",
-            r"  \end{tabular}",
+            *tabular(frame, _LEFT),
             *notes,
             r"\end{table}",
             "",
         ]
     )
+
+
+def tabular(frame: pd.DataFrame, left: Collection[str]) -> list[str]:
+    """Write a data frame of texts between the rules of booktabs, columns ``left`` to the left."""
+    sides = "".join("l" if name in left else "r" for name in frame.columns)
+    return [
+        rf"  \begin{{tabular}}{{{sides}}}",
+        r"    \toprule",
+        _row(list(frame.columns)),
+        r"    \midrule",
+        *(_row(list(row)) for row in frame.itertuples(index=False)),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+    ]
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -49,6 +49,7 @@ def add(results: RunResults, url: str) -> str:
     Raises:
         InputError: the database cannot be opened, or holds another run under this name.
     """
+    results.study.ensure_search()
     place = url if "://" in url else f"sqlite:///{url}"
     settings = results.study.settings
     with _quiet(), _explained(url):

@@ -1,0 +1,1 @@
+"""An ablation: which part earns its keep, with paired seeds and tests that hold."""

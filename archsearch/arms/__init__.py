@@ -1,0 +1,1 @@
+"""An ablation's file: its base, its changes, its design, and the arms that they make."""

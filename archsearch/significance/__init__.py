@@ -1,0 +1,1 @@
+"""Whether arms differ: paired seeds, exact tests, corrected over arms and looks."""
