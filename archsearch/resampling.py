@@ -1,4 +1,4 @@
-"""Intervals and tests from resampling, for a few repeated runs."""
+"""Intervals and tests from resampling, for a few repeated runs, and what several tests cost."""
 
 from __future__ import annotations
 
@@ -63,6 +63,19 @@ def permutation_p(first: Floats, second: Floats, seed: int) -> float:
     away = np.abs(sums / k - (pooled.sum() - sums) / (len(pooled) - k))
     # Equal sums in another order differ by rounding.
     return float((away >= away[0] * (1 - 1e-9)).mean())
+
+
+def holm(p: Floats) -> Floats:
+    """p-values (N,) of N tests corrected for their number (Holm 1979).
+
+    The i-th smallest is multiplied by N - i + 1, and none is under one that was smaller. It holds
+    however the tests depend on each other, as they do where all are against the same runs.
+    """
+    order = np.argsort(p, kind="stable")
+    scaled = p[order] * np.arange(len(p), 0, -1)
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return corrected
 
 
 def _splits(n: int, k: int, seed: int) -> npt.NDArray[np.int64]:

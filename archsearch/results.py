@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,14 +24,16 @@ from archsearch.devices.readings import Remembering
 from archsearch.devices.source import label, one_source
 from archsearch.documents import Document
 from archsearch.errors import InputError, nearest
+from archsearch.front import Front
 from archsearch.measures import LATENCY, MEASURES, Direction, epochs_reached, latency_measured
 from archsearch.predicting import said
 from archsearch.runs import DATABASE
+from archsearch.shown import beside
 from archsearch.space import NotAMember, architecture_of
 from archsearch.store import Store, choices_frame, curves_frame, trials_frame
 from archsearch.study import Study, study_of
 from archsearch.summary import Summary, summarize
-from archsearch.tables import family, front_of, latencies_of, measured, on_front, readable
+from archsearch.tables import family, front_of, latencies_of, measured, on_front
 from archsearch.trial import Measured, Trial
 
 if TYPE_CHECKING:
@@ -143,8 +145,10 @@ class RunResults:
         about = self._latency_label() if name == LATENCY else None
         return Quantity(name, MEASURES[name].unit, direction == "maximize", about)
 
-    def pareto(self, objectives: Sequence[str] | None = None) -> pd.DataFrame:
+    def pareto(self, objectives: Sequence[str] | None = None) -> Front:
         """The non-dominated complete trials, best in the first objective first.
+
+        In a notebook it shows itself as the figure of its first two objectives and a table.
 
         Args:
             objectives: names of measures; None for the study's objectives. A measure that is no
@@ -158,9 +162,13 @@ class RunResults:
         Raises:
             InputError: a name is unknown, stands twice, or was measured in no complete trial.
         """
-        frame = front_of(self.records, self._directions(objectives), self._nets)
+        directions = self._directions(objectives)
+        frame = front_of(self.records, directions, self._nets)
         blocks = [self.architecture(number).blocks_in_short() for number in frame["number"]]
-        return frame.assign(blocks=blocks)
+        y, x, *_ = [*directions, None]
+        x, y = self.axes(x, y)
+        caption = f"{y} over {x}: the front of these two, and all trials that have both"
+        return Front.of(frame.assign(blocks=blocks), partial(self.plot_pareto, x, y), caption)
 
     def beside_published(self, front: pd.DataFrame) -> pd.DataFrame:
         """A table as ``pareto`` gives it, with the published nets of the space below it.
@@ -295,10 +303,8 @@ class RunResults:
             f"<td style='text-align:left'>{escape(text)}</td></tr>"
             for label, text in self.summary().rows().items()
         )
-        front = self.pareto()
-        table = readable(front).to_html(index=False, border=0)
-        footnote = f"<small>{escape(front.attrs['footnote'])}</small>"
-        return f"<table>{rows}</table>" + (table + footnote if len(front) else "")
+        summary, front = f"<table>{rows}</table>", self.pareto()
+        return beside(summary, front.picture()) + front.table() if len(front) else summary
 
     @cached_property
     def _by_number(self) -> dict[int, Trial]:

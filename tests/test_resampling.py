@@ -7,9 +7,11 @@ from math import isnan
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archsearch import resampling
-from archsearch.resampling import basic_interval, drawn_means, permutation_p
+from archsearch.resampling import basic_interval, drawn_means, holm, permutation_p
 
 
 def test_drawn_means_have_the_variance_of_a_mean() -> None:
@@ -60,3 +62,14 @@ def test_many_splits_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resampling, "_MOST_SPLITS", 1_000)
     assert permutation_p(first, second, seed=0) == pytest.approx(exact, abs=0.04)
     assert 0 < permutation_p(first, second + 100, seed=0) <= 0.005
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_is_its_definition(values: list[float]) -> None:
+    """The i-th smallest of m times m - i + 1, no smaller than those before it, at most 1."""
+    p = np.array(values)
+    found = holm(p)
+    for at, value in enumerate(p):
+        before = [(q, i) for i, q in enumerate(p) if (q, i) <= (value, at)]
+        steps = [(len(p) - rank) * q for rank, (q, _) in enumerate(sorted(before))]
+        assert found[at] == pytest.approx(min(max(steps), 1))
