@@ -13,11 +13,11 @@ from math import prod
 from typing import Any, NamedTuple
 
 from archsearch.blocks.head import Head
-from archsearch.blocks.layer import Cost, Layer, Shape, Site
-from archsearch.notation import engineering
+from archsearch.blocks.layer import Layer, Shape, Site
+from archsearch.families import family_of
+from archsearch.shown import StageBox, beside, stages_svg, stages_table
 
 SCHEMA = 1
-_CLASSES = 1000  # with which a table of a net counts the head
 
 Resolution = int | tuple[int, int]
 
@@ -139,18 +139,22 @@ class Architecture:
             for stage in self.stages
         )
 
+    def stage_boxes(self, classes: int = 1000) -> list[StageBox]:
+        """Stem, stages and head as they are shown, counted with ``classes`` outputs.
+
+        Stages without layers are left out.
+        """
+        site = self.out_site()
+        cost = self.head.cost(site.channels, site.height, site.width, classes)
+        return [*_boxes(self), StageBox("head", (), None, classes, 1, 1, cost.params, cost.macs)]
+
     def _repr_html_(self) -> str:
-        """The net as notebooks show it: a table of its stages, counted with 1000 classes."""
+        """The net as notebooks show it: its stages as a drawing and a table."""
         name = f"<b>{escape(self.name or self.id)}</b>, {' × '.join(map(str, self.size))} pixels"
         if reason := self.problem():
             return f"{name}: {escape(reason)}"
-        lines = [*_lines(self)]
-        total = Cost(*(sum(numbers) for numbers in zip(*(cost for *_, cost in lines), strict=True)))
-        table = [_row("th", ["", "layers", "map", "params", "MACs"])]
-        for *words, cost in [*lines, ("total", "", "", total)]:
-            numbers = map(engineering, (cost.params, cost.macs))
-            table.append(_row("td", [*words, *numbers]))
-        return f"{name}<table>{''.join(table)}</table>"
+        boxes = self.stage_boxes()
+        return name + beside(stages_table(boxes), stages_svg(boxes))
 
     def _data(self, *, compact: bool) -> dict[str, Any]:
         height, width = self.size
@@ -184,32 +188,31 @@ def layer_data(layer: Layer) -> dict[str, Any]:
     return {layer.kind: layer.model_dump(exclude_defaults=True)}
 
 
-def _lines(net: Architecture) -> Iterator[tuple[str, str, str, Cost]]:
-    """Stem, stages and head: name, layers in short, the map that each gives, its cost."""
+def _boxes(net: Architecture) -> Iterator[StageBox]:
+    """Stem and stages; what the blocks of a stage share is counted once."""
     for stage, run in groupby(net.places(), key=lambda place: place.stage):
         places = list(run)
-        layers = tuple(place.layer for place in places)
+        last = places[-1]
         costs = [place.layer.cost(place.site) for place in places]
-        shared = [prod(shape) for (at, _), shape in net.shared().items() if at == stage]
-        last = places[-1].site
-        size = (last.channels, *layers[-1].out_size(last.height, last.width))
-        sums = Cost(*(sum(numbers) for numbers in zip(*costs, Cost(sum(shared)), strict=True)))
-        name = f"stage {stage + 1}" if stage >= 0 else "stem"
-        yield name, ", ".join(_counted(layers)), " × ".join(map(str, size)), sums
-    site = net.out_site()
-    cost = net.head.cost(site.channels, site.height, site.width, _CLASSES)
-    yield "head", "", str(_CLASSES), cost
-
-
-def _row(tag: str, cells: Iterable[str]) -> str:
-    """A row of a table, words to the left and the two numbers at its end to the right."""
-    sides = ("left", "left", "left", "right", "right")
-    return "<tr>{}</tr>".format(
-        "".join(
-            f'<{tag} style="text-align:{side}">{escape(cell)}</{tag}>'
-            for side, cell in zip(sides, cells, strict=True)
+        shared = sum(prod(shape) for (at, _), shape in net.shared().items() if at == stage)
+        blocks = net.stages[stage].blocks if stage >= 0 else ()
+        yield StageBox(
+            f"stage {stage + 1}" if stage >= 0 else "stem",
+            tuple(_in_words(places)),
+            family_of(blocks) if blocks else None,
+            last.site.channels,
+            *last.layer.out_size(last.site.height, last.site.width),
+            sum(cost.params for cost in costs) + shared,
+            sum(cost.macs for cost in costs),
         )
-    )
+
+
+def _in_words(places: Iterable[Place]) -> Iterator[str]:
+    """Runs of equal kinds, such as ``3 × sdta``; downsampling layers have an arrow."""
+    kinds = ("↓ " * ("downsample" in p.path) + p.layer.kind.replace("_", " ") for p in places)
+    for kind, run in groupby(kinds):
+        count = len(list(run))
+        yield f"{count} × {kind}" if count > 1 else kind
 
 
 def _stage_data(stage: Stage, compact: bool) -> Mapping[str, Any]:

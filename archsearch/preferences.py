@@ -24,6 +24,7 @@ from archsearch.importance.nets import Nets
 from archsearch.measures import MEASURES
 from archsearch.pareto import non_dominated
 from archsearch.seeds import derive
+from archsearch.significance.holm import holm
 from archsearch.study import Study
 from archsearch.trial import Trial
 
@@ -124,15 +125,6 @@ def every_point(tree: Tree, most: int) -> IntArray | None:
         several[:, column] = np.tile(np.arange(labels), int(here.sum()))
         rows = np.concatenate([rows[~here], several])
     return rows
-
-
-def holm(p: Floats) -> Floats:
-    """p-values (N,) corrected for their number (Holm 1979)."""
-    order = np.argsort(p, kind="stable")
-    scaled = p[order] * np.arange(len(p), 0, -1)
-    corrected = np.empty(len(p))
-    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1)
-    return corrected
 
 
 def shown(frame: pd.DataFrame, top: int) -> pd.DataFrame:

@@ -44,8 +44,11 @@ def _opened(database: Path, run: RunResults) -> RunResults | None:
     """A run of the same task; the trials of others, which may be many, are not read."""
     try:
         with Store.open(database) as store:
-            differs = _differs(run.study.data, store.study)
-        return None if differs & _TASK else open_run(database)
+            study = store.study
+        # What has no space is no search: an ablation's runs are kept in the same store.
+        if "space" not in study or _differs(run.study.data, study) & _TASK:
+            return None
+        return open_run(database)
     except InputError:
         return None
 

@@ -1,4 +1,4 @@
-"""Intervals and tests from resampling, for a few repeated runs."""
+"""Intervals and a test from resampling, for a few repeated runs."""
 
 from __future__ import annotations
 

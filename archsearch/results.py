@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,14 +24,16 @@ from archsearch.devices.readings import Remembering
 from archsearch.devices.source import label, one_source
 from archsearch.documents import Document
 from archsearch.errors import InputError, nearest
+from archsearch.front import Front
 from archsearch.measures import LATENCY, MEASURES, Direction, epochs_reached, latency_measured
 from archsearch.predicting import said
-from archsearch.runs import DATABASE
+from archsearch.run_folders import database_of, databases_in, last_change
+from archsearch.shown import beside
 from archsearch.space import NotAMember, architecture_of
-from archsearch.store import Store, choices_frame, curves_frame, trials_frame
+from archsearch.store import DATABASE, Store, choices_frame, curves_frame, trials_frame
 from archsearch.study import Study, study_of
 from archsearch.summary import Summary, summarize
-from archsearch.tables import family, front_of, latencies_of, measured, on_front, readable
+from archsearch.tables import family, front_of, latencies_of, measured, on_front
 from archsearch.trial import Measured, Trial
 
 if TYPE_CHECKING:
@@ -50,10 +52,7 @@ def open_run(path: str | Path) -> RunResults:
     Raises:
         InputError: there is no run; says what was found instead and what to give.
     """
-    path = Path(path)
-    database = path / DATABASE if path.is_dir() else path
-    if not database.is_file():
-        raise InputError(f"{path}: {_found(path)}; give the folder of a run (archsearch list)")
+    database = database_of(Path(path))
     store = Store.open(database)
     try:
         return RunResults(
@@ -63,7 +62,7 @@ def open_run(path: str | Path) -> RunResults:
             environment=store.environment,
             counts=sum((Counter(g.counts) for g in store.generations()), Counter()),
             elapsed_s=store.active_seconds(),
-            changed=_last_change(database),
+            changed=last_change(database),
             decisions=store.decisions(),
         )
     finally:
@@ -157,8 +156,10 @@ class RunResults:
         about = self._latency_label() if name == LATENCY else None
         return Quantity(name, MEASURES[name].unit, direction == "maximize", about)
 
-    def pareto(self, objectives: Sequence[str] | None = None) -> pd.DataFrame:
+    def pareto(self, objectives: Sequence[str] | None = None) -> Front:
         """The non-dominated complete trials, best in the first objective first.
+
+        In a notebook it shows itself as the figure of its first two objectives and a table.
 
         Args:
             objectives: names of measures; None for the study's objectives. A measure that is no
@@ -174,9 +175,13 @@ class RunResults:
                 the run is that of an ablation.
         """
         self.study.ensure_search()
-        frame = front_of(self.records, self._directions(objectives), self._nets)
+        directions = self._directions(objectives)
+        frame = front_of(self.records, directions, self._nets)
         blocks = [self.architecture(number).blocks_in_short() for number in frame["number"]]
-        return frame.assign(blocks=blocks)
+        y, x, *_ = [*directions, None]
+        x, y = self.axes(x, y)
+        caption = f"{y} over {x}: the front of these two, and all trials that have both"
+        return Front.of(frame.assign(blocks=blocks), partial(self.plot_pareto, x, y), caption)
 
     def beside_published(self, front: pd.DataFrame) -> pd.DataFrame:
         """A table as ``pareto`` gives it, with the published nets of the space below it.
@@ -311,12 +316,10 @@ class RunResults:
             f"<td style='text-align:left'>{escape(text)}</td></tr>"
             for label, text in self.summary().rows().items()
         )
-        if self.study.plan is not None:
-            return f"<table>{rows}</table>"
-        front = self.pareto()
-        table = readable(front).to_html(index=False, border=0)
-        footnote = f"<small>{escape(front.attrs['footnote'])}</small>"
-        return f"<table>{rows}</table>" + (table + footnote if len(front) else "")
+        summary = f"<table>{rows}</table>"
+        if self.study.plan is not None or not len(front := self.pareto()):
+            return summary
+        return beside(summary, front.picture()) + front.table()
 
     @cached_property
     def _by_number(self) -> dict[int, Trial]:
@@ -408,23 +411,13 @@ class RunResults:
         return True
 
 
-def _last_change(database: Path) -> datetime:
-    """Time of the last write; what is not yet in the database stands in its write-ahead log."""
-    log = database.with_name(database.name + "-wal")
-    written = max(file.stat().st_mtime for file in (database, log) if file.exists())
-    return datetime.fromtimestamp(written).astimezone()
-
-
 def runs_in(folder: Path) -> dict[str, RunResults | InputError]:
     """Every run in a folder by its name, or why it cannot be read.
 
     Raises:
         InputError: there is no such folder.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; `archsearch run` puts its runs into runs/")
-    databases = sorted(folder.glob(f"*/{DATABASE}"))
-    return {database.parent.name: _opened(database) for database in databases}
+    return {database.parent.name: _opened(database) for database in databases_in(folder)}
 
 
 def _opened(database: Path) -> RunResults | InputError:
@@ -432,14 +425,3 @@ def _opened(database: Path) -> RunResults | InputError:
         return open_run(database)
     except InputError as error:
         return error
-
-
-def _found(path: Path) -> str:
-    """What is there instead of a run."""
-    if not path.exists():
-        return "no such folder"
-    if not path.is_dir():
-        return "is no folder"
-    names = sorted(entry.name for entry in path.iterdir())
-    few = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    return f"holds no {DATABASE} but {few}" if names else "is empty"

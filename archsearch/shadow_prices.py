@@ -27,6 +27,13 @@ TIGHTER = (0.9, 0.75, 0.5)
 """Shares of a limit at which one looks, beside the whole of it."""
 
 
+_ROUNDING = 1e-9
+"""Hypervolumes that differ by less are the same, summed up in another order."""
+
+_LEAST_SHOWN, _WHOLE = 0.001, 0.01
+"""Losses are told in percent, under one of them in tenths, and under a tenth in words."""
+
+
 def shadow_prices(
     trials: Sequence[Trial],
     directions: Mapping[str, Direction],
@@ -101,7 +108,8 @@ def footnote(prices: pd.DataFrame) -> str:
     return (
         "refused: screened candidates that were over the limit. used: how near the front comes to "
         f"it. at 90 % and so on: what the best {prices.attrs['objective']} and the front's "
-        "hypervolume would lose if the limit were tighter by as much; what a looser limit would "
+        "hypervolume would lose if the limit were tighter by as much (best kept: it is within the "
+        "tighter limit too, and other nets of the front are not); what a looser limit would "
         "bring cannot be seen from this run, as nothing outside of it was trained."
     )
 
@@ -189,9 +197,21 @@ def _maximize(directions: Mapping[str, Direction]) -> list[bool]:
 
 
 def _told(part: Mapping[Any, Any], unit: str) -> str:
-    """Such as ``0.031 ± 0.004, 12%``: what the best and what the hypervolume lose."""
+    """Such as ``0.031 ± 0.004, 12%``: what the best and what the hypervolume lose.
+
+    What would read as zero is said in words, as a loss too small to show is not none.
+    """
     if not part["trials"]:
         return "nothing left"
-    if part["lost"] == 0 and part["hypervolume"] == 1:
-        return "nothing"
-    return f"{quantity(part['lost'], unit, part['lost_spread'])}, {1 - part['hypervolume']:.0%}"
+    gone = 1 - part["hypervolume"]
+    if part["lost"] == 0:
+        return "nothing" if gone <= _ROUNDING else f"best kept, {_share(gone)}"
+    lost = quantity(part["lost"], unit, part["lost_spread"])
+    digits = any(digit in lost for digit in "123456789")
+    return f"{lost if digits else 'too little to show'}, {_share(gone)}"
+
+
+def _share(part: float) -> str:
+    if part < _LEAST_SHOWN:
+        return "under 0.1%" if part > _ROUNDING else "0%"
+    return f"{part:.1%}" if part < _WHOLE else f"{part:.0%}"

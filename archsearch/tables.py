@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from archsearch.architecture import Architecture
-from archsearch.blocks.layer import Layer
 from archsearch.certainty import FOOTNOTE as PROBABILITY
 from archsearch.certainty import front_probabilities, values
 from archsearch.devices.reading import Latency
 from archsearch.devices.source import footnote, one_source
+from archsearch.families import family_of
 from archsearch.knees import KNEE, knees
 from archsearch.measures import LATENCY, MEASURES, Direction, latency_in
 from archsearch.notation import UNKNOWN, quantity
@@ -30,9 +29,6 @@ _KNEE = (
     f"knee: whichever other net of the front is taken instead, at least {KNEE:g} times as much is "
     "lost as gained, in shares of the front's range."
 )
-
-CONVOLUTIONS_ONLY = "convolutions only"
-_CONVOLUTIONS = frozenset({"conv_encoder", "inverted_residual", "bottleneck"})
 
 
 def front_of(
@@ -165,17 +161,5 @@ def _said(value: object) -> str:
 
 
 def family(architecture: Architecture) -> str:
-    """The kind of block that stands for a net in figures.
-
-    It is the most frequent kind beside plain convolutions, which every net has; of two equally
-    frequent ones, that which stands nearer to the head.
-    """
-    kinds = [_kind(block) for stage in architecture.stages for block in stage.blocks]
-    counts = Counter(kind for kind in reversed(kinds) if kind not in _CONVOLUTIONS)
-    return counts.most_common(1)[0][0] if counts else CONVOLUTIONS_ONLY
-
-
-def _kind(block: Layer) -> str:
-    """A block's kind; a frame of circular convolutions or a block made circular counts as pacc."""
-    circular = block.kind in _CONVOLUTIONS and getattr(block, "kernel", None) == "global"
-    return "pacc" if circular or block.kind == "pacc_frame" else block.kind
+    """The kind of block that stands for a net in figures; see ``families.family_of``."""
+    return family_of(block for stage in architecture.stages for block in stage.blocks)

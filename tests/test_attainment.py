@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_clouds import Runs, repeated_runs
 
-from archsearch.attainment import differences, favoured, share_attaining, surfaces
+from archsearch.attainment import ahead, differences, favoured, share_attaining, surfaces
 from archsearch.pareto import Points, hypervolume, non_dominated
 
 FLAGS2 = st.tuples(st.booleans(), st.booleans())
@@ -165,3 +165,44 @@ def test_equal_strategies_do_not_differ() -> None:
     assert differences(runs, runs[::-1], (3.0, 3.0), (False, False)).shape == (0, 5)
     nothing = [np.empty((0, 2))]
     assert differences(nothing, nothing, (3.0, 3.0), (False, False)).shape == (0, 5)
+
+
+@settings(deadline=None, max_examples=20)
+@given(repeated_runs(3, most=3), repeated_runs(3, most=3), FLAGS3)
+def test_in_three_objectives_what_is_ahead_is_counted_cell_by_cell(
+    first: Runs, second: Runs, maximize: tuple[bool, bool, bool]
+) -> None:
+    """Points have whole numbers, so that shares are the same all over a unit cell."""
+    worst = [-3.0 if up else 3.0 for up in maximize]
+    best = [3.0 if up else -3.0 for up in maximize]
+    axis = np.arange(-2.5, 3.0)
+    cells = np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(-1, 3)
+    more = share_attaining(cells, first, maximize) - share_attaining(cells, second, maximize)
+    found = ahead(first, second, worst, best, maximize, seed=0)
+    near = 5 * found.error + 1e-12
+    assert found.first == pytest.approx(np.maximum(more, 0).mean(), abs=near)
+    assert found.second == pytest.approx(np.maximum(-more, 0).mean(), abs=near)
+    assert found.error < 0.004
+
+
+def test_the_error_of_what_is_ahead_is_that_of_other_places() -> None:
+    """Its standard deviation over seeds; of four objectives."""
+    rng = np.random.default_rng(0)
+    first, second = ([rng.random((8, 4)) for _ in range(3)] for _ in range(2))
+    corners = [1.0] * 4, [0.0] * 4, [False] * 4
+    found = [ahead(first, second, *corners, seed) for seed in range(40)]
+    spread = np.std([one.first for one in found], ddof=1)
+    assert spread < 1.3 * found[0].error
+    means = [np.mean([hypervolume(run, corners[0], corners[2]) for run in runs])
+             for runs in (first, second)]  # fmt: skip
+    differing = np.mean([one.first - one.second for one in found])
+    assert differing == pytest.approx(means[0] - means[1], abs=3 * spread / np.sqrt(40) * 2)
+
+
+def test_in_two_objectives_what_is_ahead_is_exact() -> None:
+    """No place is drawn."""
+    rng = np.random.default_rng(1)
+    first, second = ([rng.random((6, 2)) for _ in range(3)] for _ in range(2))
+    corners = (1.0, 0.0), (0.0, 1.0), (False, True)
+    found = ahead(first, second, *corners, seed=0)
+    assert found == (*favoured(differences(first, second, corners[0], corners[2]), *corners[:2]), 0)

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from commands import call, printed, refused
 from run_files import contents
-from typer.testing import CliRunner, Result
 
 import archsearch
-from archsearch.cli import app
 from archsearch.cost.extremes import extremes
 from archsearch.documents import read
 from archsearch.results import open_run
@@ -32,27 +31,6 @@ STUDY, SPACE = DATA / "tiny_study.yaml", DATA / "tiny.yaml"
 PROCESS = [sys.executable, "-m", "archsearch"]
 
 HEAVY = ("torch", "numpy", "pandas", "ray", "optuna", "pydantic", "matplotlib", "sqlalchemy")
-
-
-def call(*args: object) -> Result:
-    return CliRunner().invoke(app, [str(arg) for arg in args])
-
-
-def printed(*args: object) -> str:
-    """What a command prints that ends well."""
-    result = call(*args)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def refused(*args: object) -> str:
-    """The one line that a command says when it refuses what it was given."""
-    result = call(*args)
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    assert result.stderr.startswith("error: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
 
 
 @pytest.fixture

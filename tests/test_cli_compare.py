@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import printed, refused
 from made_strategies import made_strategy
 from run_files import contents
-from test_cli import printed, refused
 
 from archsearch.comparing import compare, strategy_of
 from archsearch.comparing.picture import plot_comparison

@@ -9,11 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from commands import call, printed, refused
 from PIL import Image
-from typer.testing import CliRunner, Result
 
 from archsearch.checkpoints import read_safetensors
-from archsearch.cli import app
 from archsearch.exports.nets import NET_FORMATS
 from archsearch.exports.runs import PLACE_FORMATS, TABLE_FORMATS
 from archsearch.results import open_run
@@ -26,23 +25,6 @@ STUDY = Path(__file__).parent / "data" / "tiny_study.yaml"
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def call(*args: object) -> Result:
-    return CliRunner().invoke(app, [str(arg) for arg in args])
-
-
-def printed(*args: object) -> str:
-    result = call(*args)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def refused(*args: object) -> str:
-    result = call(*args)
-    assert (result.exit_code, result.stdout) == (2, ""), result.output
-    assert result.stderr.count("\n") == 1
-    return result.stderr
 
 
 def test_a_trial_becomes_a_file_named_after_run_and_number(tiny_run: Path, tmp_path: Path) -> None:
@@ -69,6 +51,20 @@ def test_weights_images_and_name_can_be_given(tiny_run: Path, tmp_path: Path) ->
     printed(*again, "mine.safetensors", "--data", "digits", "--resolution", "32x24")
     first, second = (read_safetensors(tmp_path / f"{n}.safetensors") for n in ("mine", "again"))
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_number_of_images_can_be_given(tiny_run: Path, tmp_path: Path) -> None:
+    """Any, so many, and nothing else."""
+    pytest.importorskip("onnxruntime")
+    for number in ("any", "4"):
+        said = printed(
+            "export", f"{tiny_run}:0", f"{number}.onnx", "--to", "onnx", "--batch", number
+        )
+        assert said.endswith(f"wrote {number}.onnx\n")
+    for number in ("0", "-1", "two", "²"):
+        told = refused("export", f"{tiny_run}:0", "--to", "onnx", f"--batch={number}")
+        assert f"--batch {number}: is no number of images; give 1 or more, or any" in told
+    assert {file.name for file in tmp_path.iterdir()} == {"any.onnx", "4.onnx"}
 
 
 def test_a_python_file_comes_with_its_weights(tiny_run: Path, tmp_path: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
+import commands
 import pytest
-from typer.testing import CliRunner, Result
 
 from archsearch import published
-from archsearch.cli import app
 from archsearch.cost import count
 from archsearch.cost.counters import COUNTERS
 from archsearch.cost.static import detail
@@ -19,8 +19,7 @@ from archsearch.documents import dump
 NET = "edgenext_xx_small"
 
 
-def call(*args: object) -> Result:
-    return CliRunner().invoke(app, ["measure", *(str(arg) for arg in args)])
+call = partial(commands.call, "measure")
 
 
 def printed(*args: object) -> str:

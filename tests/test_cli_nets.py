@@ -9,10 +9,9 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from commands import call, printed, refused
 
 from archsearch import published
-from archsearch.cli import app
 from archsearch.cost import count
 from archsearch.documents import dump
 from archsearch.published_numbers import discrepancies
@@ -23,26 +22,6 @@ from archsearch.study import load_study
 
 MOBILE = Path(__file__).parents[1] / "search_spaces" / "mobile.yaml"
 STUDY = Path(__file__).parent / "data" / "tiny_study.yaml"
-
-
-def call(*args: object) -> Result:
-    return CliRunner().invoke(app, [str(arg) for arg in args])
-
-
-def printed(*args: object) -> str:
-    """What a command prints that ends well."""
-    result = call(*args)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def refused(*args: object) -> str:
-    """The one line that a command says when it refuses what it was given."""
-    result = call(*args)
-    assert result.exit_code == 2, result.output
-    assert result.stderr.startswith("error: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
 
 
 # describe

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
+import commands
 import pytest
 import torch
 from hypothesis import given
@@ -18,7 +20,6 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from typer.testing import CliRunner
 
 from archsearch import published
 from archsearch.blocks import BLOCKS, DOWNSAMPLES, STEMS, Layer, Site
@@ -26,11 +27,9 @@ from archsearch.blocks.bottleneck import Bottleneck
 from archsearch.blocks.conv_encoder import ConvEncoder
 from archsearch.blocks.inverted_residual import InvertedResidual
 from archsearch.blocks.pacc import Pacc
-from archsearch.cli import app
 from archsearch.description import describe
 from archsearch.drawing import block_figure, net_figure
 from archsearch.drawing.block import piled
-from archsearch.drawing.files import save
 from archsearch.drawing.graph import MULTIPLYING, Edge, Graph
 from archsearch.drawing.layout import placed
 from archsearch.drawing.repeats import runs
@@ -38,6 +37,7 @@ from archsearch.drawing.routing import Frame, Routed, routed
 from archsearch.drawing.subjects import drawings, kinds
 from archsearch.drawing.tracing import layer_graph, module_graph
 from archsearch.errors import InputError
+from archsearch.figures.style import save
 
 DOCS = Path(__file__).parents[1] / "docs"
 DRAWINGS = drawings()
@@ -378,8 +378,7 @@ def test_the_docs_state_every_leaf_with_its_default(name: str) -> None:
         assert rows[leaf] == ("required" if field.is_required() else f"`{text}`"), leaf
 
 
-def call(*args: object) -> Any:
-    return CliRunner().invoke(app, ["draw", *map(str, args)])
+call = partial(commands.call, "draw")
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import forked_commands
 import pytest
 from run_contents import contents
 from small_runs import fake_outcomes
@@ -25,6 +26,7 @@ from archsearch.datasets import Images, load
 from archsearch.errors import InputError
 from archsearch.evaluate import Job, Outcome, Package, Workbench
 from archsearch.runs import _begin
+from archsearch.settings import Engine
 from archsearch.store import StoreFull
 from archsearch.study import Study, load_study
 
@@ -45,20 +47,16 @@ def run(folder: Path, *settings: str) -> str:
 
 def kill_during(folder: Path, wait_s: float, settings: Sequence[str]) -> bool:
     """Start a run, kill it ``wait_s`` after it began to work; False if it was done before."""
-    process = subprocess.Popen(
-        command(folder, *settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    with process:
-        process.stdout.readline()
-        time.sleep(wait_s)
-        if process.poll() is not None:
-            assert process.returncode == 0, process.stdout.read().decode()
-            return False
-        os.killpg(process.pid, signal.SIGKILL)
+    said = folder.with_suffix(".txt")
+    process = forked_commands.start(command(folder, *settings)[3:], said)
+    forked_commands.wait_for_output(process, said)
+    process.join(wait_s)
+    if not process.is_alive():
+        assert process.exitcode == 0, said.read_text()
+        return False
+    assert process.pid is not None
+    os.killpg(process.pid, signal.SIGKILL)
+    process.join()
     return True
 
 
@@ -202,11 +200,40 @@ def bench_with_stand_ins(study: Study, images: Images) -> Workbench:
     return Workbench(study, images)
 
 
-@pytest.fixture
-def on_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ray workers that import what tests do."""
+@pytest.mark.slow
+@pytest.mark.usefixtures("stand_ins")
+def test_a_cluster_without_a_device_is_told(tmp_path: Path) -> None:
+    """A timing that no node can take would wait for ever."""
+    import ray
+
+    from archsearch.engines.ray_tune import work
+
+    sets = [f"device={json.dumps(device('clock'))}", "engine.name=ray"]
+    study = load_study(STUDY, sets)
+    images = load(study.settings.data)
+    run = _begin(study, tmp_path / "run", images)
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    try:
+        with pytest.raises(InputError, match=r"offers no 'arm_device'.*ray start --resources="):
+            work(run, images, lambda: None)
+    finally:
+        ray.shutdown()
+        run.store.close()
+
+
+@pytest.fixture(scope="module")
+def on_ray() -> Iterator[None]:
+    """Ray as the engine starts it, once for all, with workers that import what tests do."""
+    import ray
+
+    from archsearch.engines.ray_tune import _start
+
     here = Path(__file__).parent
-    monkeypatch.setenv("PYTHONPATH", f"{here.parent}:{here}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", f"{here.parent}:{here}")
+        _start(Engine(workers=2))
+        yield
+        ray.shutdown()
 
 
 def overlaps(log: Path) -> list[str]:
@@ -237,27 +264,6 @@ def test_on_ray_timings_run_one_at_a_time(tmp_path: Path, kind: str, alone: bool
     assert [trial.state for trial in run.trials.values()] == ["complete"] * 8
     assert (overlaps(log) == []) == alone
     assert notes(log).count("closed") == notes(log).count("opened")
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("stand_ins", "on_ray")
-def test_a_cluster_without_a_device_is_told(tmp_path: Path) -> None:
-    """A timing that no node can take would wait for ever."""
-    import ray
-
-    from archsearch.engines.ray_tune import work
-
-    sets = [f"device={json.dumps(device('clock'))}", "engine.name=ray"]
-    study = load_study(STUDY, sets)
-    images = load(study.settings.data)
-    run = _begin(study, tmp_path / "run", images)
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
-    try:
-        with pytest.raises(InputError, match=r"offers no 'arm_device'.*ray start --resources="):
-            work(run, images, lambda: None)
-    finally:
-        ray.shutdown()
-        run.store.close()
 
 
 class Sleeping(Workbench):

@@ -16,6 +16,7 @@ from archsearch.good_practice import QUESTIONS, Answer, answers, prospects
 from archsearch.measures import latency_measured
 from archsearch.related_runs import related_runs
 from archsearch.results import RunResults, open_run
+from archsearch.store import Store
 from archsearch.study import Study, load_study
 
 DATA = Path(__file__).parent / "data"
@@ -195,13 +196,16 @@ def test_failures_are_counted_by_reason(run: RunResults, tiny_study: Study) -> N
 
 
 def test_runs_beside_a_run_are_of_its_task(folder: Path) -> None:
-    """Whatever else lies there: another space, a broken file, itself."""
+    """Whatever else lies there: another space, a broken file, a study of another kind, itself."""
     run = made(folder, "one")
     made(folder, "two", seed="8")
     made(folder, "classes", classes="10")
     made(folder, "images", data__train="100")
     (folder / "broken").mkdir()
     (folder / "broken" / "run.sqlite").write_bytes(b"no database")
+    (folder / "ablation").mkdir()
+    other = {"schema": 1, "kind": "ablation", "data": dict(run.study.data["data"])}
+    Store.create(folder / "ablation" / "run.sqlite", other, "an ablation's", {}).close()
     (near,) = related_runs(run, [run])
     assert near.run.folder == folder / "two"
     assert near.differs == {"seed"}

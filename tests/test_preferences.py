@@ -23,7 +23,6 @@ from archsearch.errors import InputError
 from archsearch.preferences import (
     clopper_pearson,
     every_point,
-    holm,
     preferences,
     shown,
     space_prior,
@@ -154,17 +153,6 @@ def test_intervals_are_clopper_pearson(count: int, number: int) -> None:
             comb(number, k) * low**k * (1 - low) ** (number - k) for k in range(count, number + 1)
         )
         assert tail == pytest.approx(0.025)
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
-def test_holm_is_its_definition(values: list[float]) -> None:
-    """The i-th smallest of m times m - i + 1, no smaller than those before it, at most 1."""
-    p = np.array(values)
-    found = holm(p)
-    for at, value in enumerate(p):
-        before = [(q, i) for i, q in enumerate(p) if (q, i) <= (value, at)]
-        steps = [(len(p) - rank) * q for rank, (q, _) in enumerate(sorted(before))]
-        assert found[at] == pytest.approx(min(max(steps), 1))
 
 
 def test_points_of_conditional_leaves_have_their_weights() -> None:

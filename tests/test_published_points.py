@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import csv
+from functools import partial
 from pathlib import Path
 
+import commands
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
-from typer.testing import CliRunner, Result
 
 from archsearch import published
-from archsearch.cli import app
 from archsearch.cost import count
 from archsearch.errors import InputError
 from archsearch.figures import Quantity, plot_published
@@ -142,8 +142,7 @@ def test_a_family_that_is_not_known_gets_a_look() -> None:
     assert line.get_linestyle() != "None"
 
 
-def call(*args: object) -> Result:
-    return CliRunner().invoke(app, ["published", *map(str, args)])
+call = partial(commands.call, "published")
 
 
 def test_the_command_draws_the_fronts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from math import isnan
 
 import pytest
 from made_trials import made_trial
+from pandas import DataFrame
 
 from archsearch.measures import Direction
 from archsearch.pareto import hypervolume
@@ -90,6 +91,33 @@ def test_prices_read_as_text(trials: list[Trial]) -> None:
     assert rows[0]["at 30%"] == "nothing left"
     assert rows[1]["at 90%"] == "nothing"
     assert "best val_accuracy" in footnote(found)
+
+
+@pytest.mark.parametrize(
+    ("lost", "spread", "left", "text"),
+    [
+        (0.0, 0.0, 1.0, "nothing"),
+        (0.0, 0.0, 1 - 1e-15, "nothing"),
+        (0.0, 0.0, 0.9997, "best kept, under 0.1%"),
+        (0.0, 0.0, 0.996, "best kept, 0.4%"),
+        (0.0, 0.0, 0.88, "best kept, 12%"),
+        (1e-5, 1e-5, 0.9997, "too little to show, under 0.1%"),
+        (1e-5, 0.015, 0.98, "0.000 ± 0.015, 2%"),
+        (0.031, 0.004, 0.988, "0.031 ± 0.004, 1%"),
+        (0.031, 0.004, 1.0, "0.031 ± 0.004, 0%"),
+    ],
+)
+def test_a_loss_too_small_to_show_is_said_in_words(
+    lost: float, spread: float, left: float, text: str
+) -> None:
+    """A price never reads 0.000 ± 0.000, 0%, which tells nothing from next to nothing."""
+    row: dict[str, object] = {"measure": "macs", "bound": "at_most", "limit": 10.0, "used": 0.5}
+    row |= {"refused": 3, "trials": 4, "best": 0.5, "number": 1}
+    whole = row | {"share": 1.0, "lost": 0.0, "lost_spread": 0.0, "hypervolume": 1.0}
+    part = row | {"share": 0.9, "lost": lost, "lost_spread": spread, "hypervolume": left}
+    prices = DataFrame([whole, part])
+    prices.attrs["objective"] = "val_accuracy"
+    assert readable_prices(prices)["at 90%"].tolist() == [text]
 
 
 def test_a_run_without_complete_trials_has_no_prices(trials: list[Trial]) -> None:

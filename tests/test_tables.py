@@ -10,9 +10,10 @@ from made_trials import made_trial, members
 from archsearch import published
 from archsearch.architecture import Architecture, Stage
 from archsearch.blocks import BLOCKS
+from archsearch.families import CONVOLUTIONS_ONLY
 from archsearch.measures import Direction
 from archsearch.study import Study
-from archsearch.tables import CONVOLUTIONS_ONLY, family, front_of, on_front, readable
+from archsearch.tables import family, front_of, on_front, readable
 
 ACCURACY_MACS: dict[str, Direction] = {"val_accuracy": "maximize", "macs": "minimize"}
 

@@ -13,17 +13,17 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import commands
 import pytest
 import torch
 import yaml
-from typer.testing import CliRunner, Result
 
 from archsearch import trainings
 from archsearch.checkpoints import read_safetensors
-from archsearch.cli import app
 from archsearch.datasets import DatasetConfig, load
 from archsearch.documents import read
 from archsearch.errors import InputError
@@ -86,17 +86,8 @@ def bits(folder: Path) -> dict[str, Any]:
     return {**plain, "rows": curve, "best": {n: t.numpy().tobytes() for n, t in best.items()}}
 
 
-def call(*args: object) -> Result:
-    return CliRunner().invoke(app, ["train", *(str(arg) for arg in args)])
-
-
-def refused(*args: object) -> str:
-    """The one line that the command says when it refuses what it was given."""
-    result = call(*args)
-    assert result.exit_code == 2, result.output
-    assert result.stderr.startswith("error: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
+call = partial(commands.call, "train")
+refused = partial(commands.refused, "train")
 
 
 def flags(folder: Path, epochs: int, *more: str) -> list[str]:

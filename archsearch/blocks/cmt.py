@@ -84,7 +84,7 @@ class LightweightAttention(nn.Module):
 
     def _per_head(self, features: Tensor) -> Tensor:
         """(B, C, H, W) to (B, heads, C / heads, H * W)."""
-        return features.reshape(len(features), self.heads, features.shape[1] // self.heads, -1)
+        return features.reshape(features.shape[0], self.heads, features.shape[1] // self.heads, -1)
 
     def _resized(self, table: Tensor, features: Tensor) -> Tensor:
         size = (features.shape[2], features.shape[3])

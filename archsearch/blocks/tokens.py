@@ -33,7 +33,7 @@ class ClassTokenAndPosition(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Prepend the class token and add the position embedding."""
         pixels, size = tokens_of(features), (features.shape[2], features.shape[3])
-        tokens = torch.cat((self.class_token.expand(len(pixels), 1, -1), pixels), dim=1)
+        tokens = torch.cat((self.class_token.expand(pixels.shape[0], 1, -1), pixels), dim=1)
         positioned = tokens + self._position(size)
         return map_of(positioned, (positioned.shape[1], 1))
 

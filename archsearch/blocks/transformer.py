@@ -117,7 +117,7 @@ def heads_problem(site: Site, heads: int) -> str | None:
 
 def map_of(tokens: Tensor, size: tuple[int, int]) -> Tensor:
     """Lay tokens (B, H W, C) out as a map (B, C, H, W), row by row."""
-    return tokens.transpose(1, 2).reshape(len(tokens), tokens.shape[-1], *size)
+    return tokens.transpose(1, 2).reshape(tokens.shape[0], tokens.shape[-1], *size)
 
 
 def tokens_of(features: Tensor) -> Tensor:

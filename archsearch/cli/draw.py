@@ -132,7 +132,7 @@ def _net(what: str, path: str | None) -> Figure:
 
 
 def _save(figure: Figure, target: Path) -> None:
-    from archsearch.drawing.files import save
+    from archsearch.figures.style import save
 
     save(figure, target)
     typer.echo(f"wrote {target}")

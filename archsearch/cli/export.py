@@ -54,6 +54,10 @@ def export(
     image: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Check on this image instead.")
     ] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(metavar="N|any", help="Images at once of an ONNX file (default: 1)."),
+    ] = None,
     table: Annotated[
         str, typer.Option(metavar="front|trials", help="Of a run, in a format of tables.")
     ] = "front",
@@ -67,9 +71,11 @@ def export(
     from archsearch.exports.runs import PLACE_FORMATS, TABLE_FORMATS
 
     if to in NET_FORMATS:
+        at_once = _batch(batch)
         size = None if resolution is None else resolution_of(resolution)
         net, name = _net(what, weights, size)
-        _export_net(net, to, _target(target, name, NET_FORMATS[to].ending, to), data, image)
+        file = _target(target, name, NET_FORMATS[to].ending, to)
+        _export_net(net, to, file, _images(net, data, image), at_once)
     elif to in TABLE_FORMATS:
         _export_table(what, to, table, target)
     elif to in PLACE_FORMATS:
@@ -105,11 +111,24 @@ def _target(target: str | None, name: str, ending: str, to: str) -> Path:
     return path
 
 
-def _export_net(net: Weighed, to: str, target: Path, data: str, image: Path | None) -> None:
+def _batch(given: str | None) -> int | None:
+    from archsearch.errors import InputError
+    from archsearch.exports.nets import ANY
+
+    if given is None or given == "any":
+        return None if given is None else ANY
+    if not given.isascii() or not given.isdecimal() or int(given) < 1:
+        raise InputError(f"--batch {given}: is no number of images; give 1 or more, or any")
+    return int(given)
+
+
+def _export_net(
+    net: Weighed, to: str, target: Path, checked: tuple[Tensor, str], batch: int | None
+) -> None:
     from archsearch.exports.nets import export_net
 
-    images, source = _images(net, data, image)
-    exported = export_net(net, to, images, target)
+    images, source = checked
+    exported = export_net(net, to, images, target, batch)
     height, width = net.architecture.size
     print_rows(
         {

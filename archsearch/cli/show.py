@@ -54,21 +54,19 @@ def pareto(
         y, x = names
     x, y = results.axes(x, y) if x or y else (x, y)
     front = results.pareto(names or ([y, x] if x and y else None))
-    empty = front.empty
-    if published:
-        front = results.beside_published(front)
+    table = results.beside_published(front) if published else front
     if csv is not None:
-        write(csv, front.to_csv(index=False))
+        write(csv, table.to_csv(index=False))
     if json is not None:
-        write(json, front.to_json(orient="records", indent=2) + "\n")
+        write(json, table.to_json(orient="records", indent=2) + "\n")
     if plot is not None:
         from archsearch.figures.style import render
 
         kind = plot.suffix.removeprefix(".").lower() or "png"
         write(plot, render(results.plot_pareto(x, y), kind))
     if csv is json is plot is None:
-        print_table(readable(front), front.attrs["footnote"])
-        if empty:
+        print_table(readable(table), table.attrs["footnote"])
+        if front.empty:
             typer.echo("no trial was completed, so there is no front yet")
         print_trust(results)
 

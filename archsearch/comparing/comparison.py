@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 
 from archsearch.anytime import Curve, band, hypervolume_over, value_at
-from archsearch.attainment import differences, favoured, surfaces
+from archsearch.attainment import Ahead, ahead, differences, favoured, surfaces
 from archsearch.certainty import values
 from archsearch.comparing.box import Box, Corners, box_of
 from archsearch.comparing.strategies import Strategy, directions_of, ensure_distinct
 from archsearch.comparing.volumes import Volumes, difference, volumes_of
 from archsearch.pareto import non_dominated
 from archsearch.seeds import derive
+from archsearch.significance.holm import holm
 
 Over = Literal["trials", "seconds"]
 
@@ -72,9 +73,14 @@ class Comparison:
             ``hypervolume_low`` and ``hypervolume_high`` (95 %) and ``interval``, what these come
             from: ``runs`` or ``noise``, see ``Volumes``; ``hypervolume_at`` after
             ``common_trials``. ``difference`` from the first strategy with ``difference_low``,
-            ``difference_high`` and ``p``, NaN for the first.
+            ``difference_high`` and ``p``, NaN for the first, and ``p_holm``, which is ``p``
+            corrected for the number of strategies that are tested against the first.
         """
-        return pd.DataFrame([self._row(strategy) for strategy in self.strategies])
+        table = pd.DataFrame([self._row(strategy) for strategy in self.strategies])
+        tested = table["p"].notna()
+        table["p_holm"] = table["p"]
+        table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"].to_numpy(float))
+        return table
 
     def curves(self, over: Over = "trials") -> pd.DataFrame:
         """Mean hypervolume over trials or over active seconds, with intervals over runs.
@@ -134,6 +140,21 @@ class Comparison:
         frame.attrs["favoured"] = favoured(found, plane.reference, plane.ideal)
         return frame
 
+    @cached_property
+    def attained(self) -> dict[str, Ahead]:
+        """How much of the box each strategy but the first attains more and less often than it.
+
+        In all objectives, by the name of the strategy.
+        """
+        box, names = self.box, self.box.names
+        first, *others = [[values(r, names) for r in s.complete(names)] for s in self.strategies]
+        found = {}
+        for strategy, runs in zip(self.strategies[1:], others, strict=True):
+            seed = derive(self.seed, "places", strategy.name)
+            corners = box.reference, box.ideal
+            found[strategy.name] = ahead(runs, first, *corners, box.maximize, seed)
+        return found
+
     def plane(self, x: str, y: str) -> Box:
         """The box in two measures, with the corners that it has where these are objectives."""
         whole = box_of(self.strategies, directions_of(self.strategies, [x, y]))
@@ -151,6 +172,10 @@ class Comparison:
             "box_volume": self.box.volume,
             "seed": self.seed,
             "strategies": {s.name: self._runs(s) for s in self.strategies},
+            "attainment": {
+                name: {"ahead": found.first, "behind": found.second, "error": found.error}
+                for name, found in self.attained.items()
+            },
             "table": [
                 {key: None if pd.isna(value) else value for key, value in row.items()}
                 for row in self.table.to_dict("records")

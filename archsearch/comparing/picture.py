@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from matplotlib.figure import Figure
 
+from archsearch.colours import INK
 from archsearch.comparing.comparison import Comparison, Over
 from archsearch.devices.source import label, one_source
 from archsearch.figures.anytime import plot_anytime
 from archsearch.figures.attainment import plot_attainment, plot_differences
 from archsearch.figures.quantity import Quantity
-from archsearch.figures.style import DPI, INK, NOTE_PT
+from archsearch.figures.style import DPI, NOTE_PT
 from archsearch.measures import LATENCY, MEASURES
 from archsearch.notation import quantity
 from archsearch.tables import latencies_of
@@ -50,8 +52,17 @@ def plot_comparison(
     right = figure.add_subplot(1, panels, panels)
     plot_anytime(found.curves(over), over, title="growth", ax=right)
     note: dict[str, Any] = {"fontsize": NOTE_PT, "color": INK, "x": 0.01, "ha": "left"}
-    figure.supxlabel(f"Hypervolume is a share of the box from {_corners(found)}.", **note)
+    figure.supxlabel("\n".join(_notes(found, x, y)), **note)
     return figure
+
+
+def _notes(found: Comparison, x: str, y: str) -> Iterator[str]:
+    yield f"Hypervolume is a share of the box from {_corners(found)}."
+    if hidden := [name for name in found.box.names if name not in (x, y)]:
+        yield (
+            f"Attainment is of {y} and {x} alone: what a strategy does in {', '.join(hidden)} is "
+            "in the hypervolume, and not in these surfaces."
+        )
 
 
 def _corners(found: Comparison) -> str:

@@ -7,9 +7,13 @@ from math import comb, isfinite
 
 import pandas as pd
 
+from archsearch.attainment import PLACES
 from archsearch.comparing.comparison import Comparison
 from archsearch.comparing.strategies import differing
 from archsearch.notation import duration
+
+_PLANE = 2
+"""Objectives in which attainment is exact, and which a figure shows."""
 
 _SURE = 5
 """With fewer runs the interval of a mean over runs is too narrow."""
@@ -27,8 +31,10 @@ def readable(found: Comparison) -> pd.DataFrame:
         "front": table["front"].map("{:.3g}".format),
         "hypervolume": _with_interval(table, "hypervolume"),
         "from the first": _with_interval(table, "difference", "+"),
-        "p": [f"{p:.2g}" if isfinite(p) else "" for p in table["p"]],
+        "p": _written(table["p"]),
     }
+    if table["p"].notna().sum() > 1:
+        columns["p (Holm)"] = _written(table["p_holm"])
     if table["trials"].nunique() > 1:
         columns[f"at {found.common_trials} trials"] = table["hypervolume_at"].map("{:.3f}".format)
     return pd.DataFrame(columns, dtype=str)
@@ -49,6 +55,10 @@ def _with_interval(table: pd.DataFrame, name: str, sign: str = "") -> list[str]:
     return [_estimate(value, low, high, sign) for value, low, high in rows]
 
 
+def _written(p: pd.Series[float]) -> list[str]:
+    return [f"{value:.2g}" if isfinite(value) else "" for value in p]
+
+
 def _estimate(value: float, low: float, high: float, sign: str) -> str:
     if not isfinite(value):
         return ""
@@ -57,12 +67,25 @@ def _estimate(value: float, low: float, high: float, sign: str) -> str:
 
 
 def _attained(found: Comparison, x: str, y: str) -> Iterator[str]:
-    first = found.strategies[0]
-    for other in found.strategies[1:]:
-        ahead, behind = found.rectangles(other, first, x, y).attrs["favoured"]
+    """Of all objectives, and where these are not the figure's two, of the figure's plane."""
+    names, first = found.box.names, found.strategies[0]
+    for name, ahead in found.attained.items():
+        error = f" ± {ahead.error:.1%}" if ahead.error else ""
         yield (
-            f"attainment of {y} and {x}: {other.name} is ahead of {first.name} in {ahead:.1%} of "
-            f"the box and behind in {behind:.1%}, weighted by the share of runs"
+            f"attainment of {', '.join(names)}: {name} is ahead of {first.name} in "
+            f"{ahead.first:.1%}{error} of the box and behind in {ahead.second:.1%}{error}, "
+            "weighted by the share of runs"
+        )
+    if len(names) > _PLANE:
+        yield f"±: standard error, as these shares are means over {PLACES:,} places of the box"
+    if set(names) == {x, y}:
+        return
+    for other in found.strategies[1:]:
+        more, less = found.rectangles(other, first, x, y).attrs["favoured"]
+        yield (
+            f"attainment of {y} and {x} alone, as in the figure: {other.name} is ahead of "
+            f"{first.name} in {more:.1%} of their plane and behind in {less:.1%}; what a strategy "
+            "does in other objectives is not seen there"
         )
 
 
@@ -83,13 +106,18 @@ def _intervals(found: Comparison) -> Iterator[str]:
 
 
 def _smallest_p(found: Comparison) -> Iterator[str]:
-    """What an exact test can say at the best; it is not corrected for several strategies."""
+    """What an exact test can say at the best."""
     first, *others = [len(strategy.runs) for strategy in found.strategies]
-    tested = [n for n in others if min(n, first) > 1]
-    if tested:
-        least = max(_least_p(first, n) for n in tested)
-        several = ", not corrected for several strategies" if len(tested) > 1 else ""
-        yield f"p: permutation of the runs, two-sided{several}; it cannot be under {least:.2g}"
+    least = [_least_p(first, n) for n in others if min(n, first) > 1]
+    if not least:
+        return
+    yield f"p: permutation of the runs, two-sided; it cannot be under {min(least):.2g}"
+    if len(least) > 1:
+        yield (
+            f"p (Holm): corrected for the {len(least)} strategies that are tested against "
+            f"{found.strategies[0].name} (Holm 1979); the smallest cannot be under "
+            f"{min(1.0, len(least) * min(least)):.2g}"
+        )
 
 
 def _least_p(first: int, second: int) -> float:

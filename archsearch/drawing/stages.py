@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import groupby
-from typing import Any
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from archsearch.architecture import Architecture
-from archsearch.description import Part, describe
 from archsearch.figures.stages import plot_stages
 from archsearch.notation import engineering
-from archsearch.tables import family
 
 
 def stages_figure(
@@ -41,32 +35,10 @@ def stages_frame(architecture: Architecture, classes: int = 1000) -> pd.DataFram
         (of its blocks, None without any), ``channels``, ``height``, ``width``, ``params``,
         ``macs``. Stages without layers are left out.
     """
-    stages = [stage for stage in describe(architecture, classes).stages if stage.layers]
-    rows: list[dict[str, Any]] = []
-    for stage in stages:
-        word, _, number = stage.name.partition(".")
-        costs = {name: getattr(stage, name) for name in ("params", "macs")}
-        size = dict(zip(("channels", "height", "width"), stage.layers[-1].size, strict=True))
-        about = {
-            "stage": f"stage {int(number) + 1}" if number else word,
-            "blocks": "\n".join(_lines(stage.layers)),
-            "family": _family(architecture, int(number)) if number else None,
-        }
-        rows.append(about | size | costs)
-    if stages[-1].name == "head":
-        rows[-1]["channels"] = stages[-1].channels
-    return pd.DataFrame(rows)
+    rows = [box._asdict() for box in architecture.stage_boxes(classes)]
+    for row in rows:
+        row["blocks"] = "\n".join(row.pop("layers")) or "head"
+    return pd.DataFrame(rows).rename(columns={"name": "stage"})[_COLUMNS]
 
 
-def _lines(layers: tuple[Part, ...]) -> list[str]:
-    """Runs of equal kinds, such as ``3 × sdta``; downsampling layers have an arrow."""
-    own = [part for part in layers if not part.kind.startswith("shared ")]
-    kinds = ["↓ " * ("downsample" in part.path) + part.kind.replace("_", " ") for part in own]
-    counted = [(kind, len(list(run))) for kind, run in groupby(kinds)]
-    return [f"{count} × {kind}" if count > 1 else kind for kind, count in counted]
-
-
-def _family(architecture: Architecture, place: int) -> str | None:
-    """Family of the blocks of one stage, by the rule for whole nets."""
-    stage = architecture.stages[place]
-    return family(replace(architecture, stages=(stage,))) if stage.blocks else None
+_COLUMNS = ["stage", "blocks", "family", "channels", "height", "width", "params", "macs"]

@@ -10,8 +10,8 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
+from archsearch.colours import look
 from archsearch.drawing.graph import Role
-from archsearch.figures.style import look
 
 INK = "#333333"
 FAINT = "#6B6B6B"

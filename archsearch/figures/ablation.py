@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from archsearch.figures.style import BLUE, FAINT, SHADE, VERMILION, dress, figure_of, head, new_axes
+from archsearch.colours import BLUE, FAINT, SHADE, VERMILION
+from archsearch.figures.style import dress, figure_of, head, new_axes
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series

@@ -9,19 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, StrMethodFormatter
 
-from archsearch.figures.style import (
-    BLACK,
-    BLUE,
-    FAINT,
-    GREEN,
-    INK,
-    ORANGE,
-    PURPLE,
-    dress,
-    figure_of,
-    head,
-    new_axes,
-)
+from archsearch.colours import BLACK, BLUE, FAINT, GREEN, INK, ORANGE, PURPLE
+from archsearch.figures.style import dress, figure_of, head, new_axes
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,18 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from archsearch.colours import FAINT, INK, look
 from archsearch.figures.labels import in_points
-from archsearch.figures.style import (
-    FAINT,
-    HALO,
-    INK,
-    NOTE_PT,
-    dress,
-    figure_of,
-    head,
-    look,
-    new_axes,
-)
+from archsearch.figures.style import HALO, NOTE_PT, dress, figure_of, head, new_axes
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -10,20 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from archsearch.colours import INK, SHADE, YELLOW, look
 from archsearch.figures.labels import in_points, name_points
 from archsearch.figures.quantity import Quantity, scale
 from archsearch.figures.staircase import dominated, staircase
-from archsearch.figures.style import (
-    HALO,
-    INK,
-    SHADE,
-    YELLOW,
-    dress,
-    figure_of,
-    head,
-    look,
-    new_axes,
-)
+from archsearch.figures.style import HALO, dress, figure_of, head, new_axes
 from archsearch.notation import tick
 
 if TYPE_CHECKING:

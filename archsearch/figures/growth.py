@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import matplotlib as mpl
@@ -12,9 +13,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from archsearch.colours import FAINT
 from archsearch.figures.quantity import Quantity, scale
 from archsearch.figures.staircase import staircase
-from archsearch.figures.style import FAINT, dress, figure_of, head, new_axes
+from archsearch.figures.style import dress, figure_of, head, new_axes
 from archsearch.notation import duration
 from archsearch.pareto import non_dominated
 
@@ -56,7 +58,8 @@ def plot_growth(
         x: measure across.
         y: measure upwards.
         by: whether times are numbers of trials or seconds of the run.
-        at: the times; None takes four that divide the run evenly.
+        at: the times; None takes four that divide the run evenly, or
+            as many as there are trials.
         title: stands above the axes.
         ax: where to draw; None makes a figure.
     """
@@ -65,7 +68,7 @@ def plot_growth(
     ends = (known["number"] + 1 if by == "trials" else known["finished_s"]).to_numpy(dtype=float)
     places = known[[x.name, y.name]].to_numpy(dtype=float)
     seen = np.zeros(len(known), dtype=bool)
-    for index, time in enumerate(times := _times(ends, at)):
+    for index, time in enumerate(times := _times(ends, at, by)):
         there = np.flatnonzero(ends <= time)
         front = there[non_dominated(places[there], (x.maximize, y.maximize))]
         look = _look(index, len(times))
@@ -84,11 +87,12 @@ def plot_growth(
     return figure_of(ax)
 
 
-def _times(ends: NDArray[np.float64], at: Sequence[float] | None) -> list[float]:
+def _times(ends: NDArray[np.float64], at: Sequence[float] | None, by: By) -> list[float]:
     if at is not None:
         return sorted(at)
     last = float(ends.max(initial=0.0))
-    return [last * (part + 1) / _TIMES for part in range(_TIMES)] if len(ends) else []
+    found = [last * (part + 1) / _TIMES for part in range(_TIMES)] if len(ends) else []
+    return found if by == "seconds" else [*dict.fromkeys(float(ceil(time)) for time in found)]
 
 
 def _look(index: int, count: int) -> Look:

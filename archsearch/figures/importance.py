@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from archsearch.figures.style import FAINT, INK, dress, figure_of, head, new_axes, series
+from archsearch.colours import FAINT, INK
+from archsearch.figures.style import dress, figure_of, head, new_axes, series
 
 if TYPE_CHECKING:
     from pandas import DataFrame

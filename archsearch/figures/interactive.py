@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
+from archsearch.colours import GRID, INK, look
 from archsearch.figures.quantity import Quantity, is_wide
-from archsearch.figures.style import GRID, INK, look
 from archsearch.notation import quantity
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from archsearch.figures.style import HALO, INK, figure_of
+from archsearch.colours import INK
+from archsearch.figures.style import HALO, figure_of
 
 Floats = NDArray[np.float64]
 

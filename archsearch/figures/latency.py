@@ -14,7 +14,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
-from archsearch.figures.style import BLUE, HALO, INK, NOTE_PT, PALE, VERMILION, dress, figure_of
+from archsearch.colours import BLUE, INK, PALE, VERMILION
+from archsearch.figures.style import HALO, NOTE_PT, dress, figure_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame

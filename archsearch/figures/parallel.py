@@ -6,7 +6,7 @@ The axes lie across and not upright, as is more usual, because leaves have long 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -15,8 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from archsearch.colours import FAINT, INK, PALE
 from archsearch.figures.quantity import Quantity, is_wide
-from archsearch.figures.style import FAINT, HALO, INK, NOTE_PT, PALE, TITLE_PT, figure_of, new_axes
+from archsearch.figures.style import HALO, NOTE_PT, TITLE_PT, figure_of, new_axes
 from archsearch.notation import tick
 
 if TYPE_CHECKING:
@@ -57,35 +58,68 @@ def plot_parallel(
         title: stands above the axes.
         ax: where to draw; None makes a figure.
     """
-    known = {quantity.name for quantity in objectives}
-    if leaves is None:
-        leaves = _differing(nets.drop(columns=[*known & set(nets.columns)]), most)
-    first = objectives[0]
-    nets = nets.dropna(subset=sorted(known)).sort_values(first.name, ascending=not first.maximize)
-    ax = ax or new_axes((7.4, 0.9 + _ROW_INCHES * (len(leaves) + len(objectives))))
-    columns = [_leaf(ax, row, nets[leaf]) for row, leaf in enumerate(leaves)]
-    drawn = list(reversed(objectives))
-    columns += [
-        _objective(ax, row, nets[quantity.name].to_numpy(float), quantity)
-        for row, quantity in enumerate(drawn, start=len(leaves))
-    ]
-    _lines(ax, np.array(columns).reshape(len(columns), len(nets)))
-    names = [*leaves, *(quantity.name for quantity in drawn)]
-    _frame(ax, names, len(leaves), title)
+    nets, rows = parallel_rows(nets, objectives, leaves, most)
+    ax = ax or new_axes((7.4, 0.9 + _ROW_INCHES * len(rows)))
+    for number, row in enumerate(rows):
+        for at, text in row.values:
+            _write(ax, at, number, text)
+    _lines(ax, np.array([row.places for row in rows]).reshape(len(rows), len(nets)))
+    _frame(ax, [row.name for row in rows], len(rows) - len(objectives), title)
     return figure_of(ax)
 
 
-def _differing(nets: DataFrame, most: int) -> list[str]:
-    """Leaves with more than one value; of too many those that the most nets have, in order."""
+class ParallelRow(NamedTuple):
+    """One of the axes that nets' lines go through.
+
+    Attributes:
+        name: of the leaf or the objective.
+        values: what is written along it, with its place, 0 to 1.
+        places: of the nets.
+    """
+
+    name: str
+    values: list[tuple[float, str]]
+    places: Floats
+
+
+def parallel_rows(
+    nets: DataFrame,
+    objectives: Sequence[Quantity],
+    leaves: Sequence[str] | None = None,
+    most: int = 16,
+) -> tuple[DataFrame, list[ParallelRow]]:
+    """What ``plot_parallel`` draws of the same arguments, for figures that are drawn elsewhere.
+
+    Returns:
+        The nets that have all objectives, best in the first one first, and the axes from top to
+        bottom: leaves, then the objectives, the first one last.
+    """
+    known = {quantity.name for quantity in objectives}
+    if leaves is None:
+        leaves = differing(nets.drop(columns=[*known & set(nets.columns)]), most)
+    first = objectives[0]
+    nets = nets.dropna(subset=sorted(known)).sort_values(first.name, ascending=not first.maximize)
+    rows = [_leaf(leaf, nets[leaf]) for leaf in leaves]
+    rows += [_objective(nets[q.name].to_numpy(float), q) for q in reversed(objectives)]
+    return nets, rows
+
+
+def differing(nets: DataFrame, most: int | None = None) -> list[str]:
+    """Leaves with more than one value; of more than ``most`` those that most nets have, in order.
+
+    ``nets`` has a column a leaf, and ``number``, which is none.
+    """
     found = [
-        name for name in nets.columns if len(set(nets[name].map(_said))) > 1 and name != "number"
+        name
+        for name in nets.columns
+        if len(set(nets[name].map(said_value))) > 1 and name != "number"
     ]
     kept = sorted(found, key=lambda name: -nets[name].count())[:most]
     return [name for name in found if name in kept]
 
 
-def _said(value: Any) -> str:
-    """A value as the axis shows it."""
+def said_value(value: Any) -> str:
+    """A leaf's value as it is written at its axis; "–" where a net does not have the leaf."""
     if value is None or (not isinstance(value, str) and pd.isna(value)):
         return _ABSENT
     if isinstance(value, bool | np.bool_):
@@ -93,20 +127,20 @@ def _said(value: Any) -> str:
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
-def _leaf(ax: Axes, row: int, chosen: pd.Series) -> Floats:
-    """Places of the nets along a leaf's axis, whose values are written under it."""
-    said = [_said(value) for value in chosen]
+def _leaf(name: str, chosen: pd.Series) -> ParallelRow:
+    """A leaf's axis: its values in their order, and the nets near what they chose."""
+    said = [said_value(value) for value in chosen]
     by_text = dict(zip(said, chosen, strict=True))
     texts = sorted(by_text, key=lambda text: _order(text, by_text[text]))
-    room = 1 / len(texts)
-    places = np.empty(len(said))
+    room = 1 / max(len(texts), 1)
+    places, values = np.empty(len(said)), []
     for index, text in enumerate(texts):
         middle = (index + 0.5) * room
         through = np.flatnonzero(np.array(said) == text)
         spread = _BUNDLE * room * ((np.arange(len(through)) + 0.5) / len(said) - 0.5)
         places[through] = middle + spread - spread.mean()
-        _write(ax, middle, row, text)
-    return places
+        values.append((middle, text))
+    return ParallelRow(name, values, places)
 
 
 def _order(text: str, value: Any) -> tuple[int, float, str]:
@@ -117,16 +151,16 @@ def _order(text: str, value: Any) -> tuple[int, float, str]:
     return (1, float(value), "") if is_number else (2, 0.0, text)
 
 
-def _objective(ax: Axes, row: int, values: Floats, quantity: Quantity) -> Floats:
-    """Places along an objective's axis, with both ends and, if there is room, the middle."""
-    wide = is_wide(quantity, values)
-    scaled = np.log(values) if wide else values
+def _objective(found: Floats, quantity: Quantity) -> ParallelRow:
+    """An objective's axis with both ends and the middle."""
+    wide = is_wide(quantity, found)
+    scaled = np.log(found) if wide else found
     low, high = (float(scaled.min()), float(scaled.max())) if len(scaled) else (0.0, 1.0)
     room = (high - low) or 1.0
-    for part in (0.0, 0.5, 1.0):
-        at = low + part * room
-        _write(ax, 0.03 + 0.94 * part, row, tick(float(np.exp(at)) if wide else at))
-    return np.asarray(0.03 + 0.94 * (scaled - low) / room)
+    ends = [(part, low + part * room) for part in (0.0, 0.5, 1.0)]
+    values = [(0.03 + 0.94 * part, tick(float(np.exp(at)) if wide else at)) for part, at in ends]
+    places = np.asarray(0.03 + 0.94 * (scaled - low) / room)
+    return ParallelRow(quantity.name, values, places)
 
 
 def _write(ax: Axes, across: float, row: int, text: str) -> None:

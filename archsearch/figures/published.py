@@ -10,26 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from archsearch.colours import BLACK, BLUE, FAINT, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from archsearch.figures.labels import in_points, name_points
 from archsearch.figures.quantity import Quantity, scale
-from archsearch.figures.style import (
-    BLACK,
-    BLUE,
-    FAINT,
-    GREEN,
-    GREY,
-    NOTE_PT,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    Series,
-    dress,
-    figure_of,
-    head,
-    new_axes,
-    series,
-)
+from archsearch.figures.style import NOTE_PT, Series, dress, figure_of, head, new_axes, series
 
 if TYPE_CHECKING:
     from pandas import DataFrame

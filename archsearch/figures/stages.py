@@ -14,18 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from archsearch.figures.style import (
-    BLUE,
-    FAINT,
-    INK,
-    LEGEND_PT,
-    NOTE_PT,
-    ORANGE,
-    TITLE_PT,
-    figure_of,
-    look,
-    new_axes,
-)
+from archsearch.colours import BLUE, FAINT, INK, ORANGE, look
+from archsearch.figures.style import LEGEND_PT, NOTE_PT, TITLE_PT, figure_of, new_axes
 from archsearch.notation import engineering
 
 if TYPE_CHECKING:

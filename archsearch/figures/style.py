@@ -1,14 +1,13 @@
 """How figures look: colours, markers, type sizes, axes, and how they are written.
 
 No figure uses pyplot or changes matplotlib's settings, so that they need no display and leave no
-state behind. Colours are Okabe and Ito's (Color Universal Design, 2008), which readers with any
-colour vision tell apart; markers and dashes differ too, so that a figure can be read in grey.
+state behind. Colours are those of ``colours``; markers and dashes differ too, so that a figure can
+be read in grey.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,15 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from archsearch.colours import BLACK, BLUE, FAINT, GREEN, GRID, INK, ORANGE, PURPLE, SKY, VERMILION
 from archsearch.errors import InputError, nearest
 
 if TYPE_CHECKING:
     from matplotlib.figure import SubFigure
-
-INK, FAINT, PALE, GRID, SHADE = "#333333", "#8A8A8A", "#D5D5D5", "#E9E9E9", "#F1F4F7"
-
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-YELLOW, BLUE, VERMILION, PURPLE, GREY = "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
 
 HALO = [withStroke(linewidth=2.0, foreground="white")]
 """Path effect of a text that may lie on lines."""
@@ -36,21 +31,6 @@ WIDE, HALF, SQUARE = (8.0, 5.2), (5.6, 3.8), (5.0, 5.0)
 """Sizes in inches: a page across, beside text, equal axes."""
 
 DPI = 150
-
-# Families keep their look in every figure, drawings of nets included.
-_FAMILIES: dict[str, tuple[str, str]] = {
-    "pacc": (VERMILION, "o"),
-    "gnconv": (BLUE, "s"),
-    "sdta": (GREEN, "^"),
-    "cmt": (PURPLE, "D"),
-    "mobilevit": (SKY, "v"),
-    "convolutions only": (GREY, "X"),
-}
-_FAMILY_OF = {
-    "pacc_frame": "pacc",
-    **dict.fromkeys(("conv_encoder", "inverted_residual", "bottleneck"), "convolutions only"),
-}
-_OTHER_FAMILIES = ((ORANGE, "p"), (BLACK, "h"), (YELLOW, "P"), (SKY, ">"))
 
 # What files must not say, so that they are the same on any day and with any version.
 _UNSIGNED: dict[str, dict[str, Any]] = {
@@ -82,18 +62,6 @@ SERIES = (
 def series(index: int) -> Series:
     """Look of the line or group with this place; after the last one they begin again."""
     return SERIES[index % len(SERIES)]
-
-
-def look(family: str, families: Sequence[str]) -> tuple[str, str]:
-    """Colour and marker of a block family, or of the family that a kind of block belongs to.
-
-    ``families`` are all that the figure shows, so that unknown ones get different looks.
-    """
-    family = _FAMILY_OF.get(family, family)
-    if family in _FAMILIES:
-        return _FAMILIES[family]
-    new = sorted(name for name in set(families) if name not in {*_FAMILIES, *_FAMILY_OF})
-    return _OTHER_FAMILIES[new.index(family) % len(_OTHER_FAMILIES)]
 
 
 def new_axes(size: tuple[float, float] = WIDE) -> Axes:
@@ -140,8 +108,9 @@ def head(ax: Axes, title: str | None, *, columns: int | None = None) -> None:
 def render(figure: Figure, kind: str) -> bytes:
     """A figure as a file's content: ``png``, ``svg``, ``pdf`` or another format of matplotlib.
 
-    The same figure gives the same bytes. Text in PDF and EPS stays text, in
-    TrueType, which publishers ask for.
+    The same figure gives the same bytes. Text stays text that can be searched and selected, in PDF
+    and EPS in TrueType, which publishers ask for, and in SVG in the reader's own font; but for the
+    few words with a halo, which are outlines.
 
     Raises:
         InputError: there is no such format.
@@ -150,7 +119,8 @@ def render(figure: Figure, kind: str) -> bytes:
     if kind not in known:
         raise InputError(f"no figure has the format {kind!r}; {nearest(kind, known)}")
     buffer = io.BytesIO()
-    fixed: Any = {"pdf.fonttype": 42, "ps.fonttype": 42, "svg.hashsalt": "archsearch"}
+    fixed: Any = {"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "none"}
+    fixed |= {"svg.hashsalt": "archsearch"}
     with mpl.rc_context(fixed):
         figure.savefig(buffer, format=kind, metadata=_UNSIGNED.get(kind))
     return buffer.getvalue()

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from matplotlib.colors import to_hex, to_rgb
 
+from archsearch.colours import YELLOW, look
 from archsearch.drawing.style import family_look
 from archsearch.figures.interactive import SYMBOLS
-from archsearch.figures.style import SERIES, YELLOW, look
+from archsearch.figures.style import SERIES
 
 Palette = Mapping[str, "Tone"]
 

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from archsearch.report.charts import Chart
+from archsearch.report.choosing import choices
 from archsearch.report.columns import Column, axes, columns
 from archsearch.report.looks import SERIES_SYMBOLS, palette, symbols
 from archsearch.report.mattering import matter
@@ -47,7 +48,9 @@ def page(runs: Sequence[RunResults], *, importance: bool = True) -> str:
     comparison = compared(found)
     progress = [*growth(comparison), *learning_curves(found)]
     matters = [matter(place, one) for place, one in enumerate(found) if importance]
-    charts = [*progress, *(chart for some, _ in matters for chart in some)]
+    chosen = [choices(place, one) for place, one in enumerate(found)]
+    charts = [*(one.chart for one in chosen if one), *progress]
+    charts += [chart for some, _ in matters for chart in some]
     scripts = [get_plotlyjs(), "\n".join(_read(f"scripts/{name}") for name in _SCRIPTS)]
     return _template().render(
         title=", ".join(one.name for one in found),
@@ -56,6 +59,7 @@ def page(runs: Sequence[RunResults], *, importance: bool = True) -> str:
         scripts=[Markup(script) for script in scripts],  # noqa: S704 (plotly's and our own)
         policy=_policy(scripts),
         data=Markup(_json(_data(found, columns_, charts))),  # noqa: S704 (no "<" is left in it)
+        chosen=chosen,
         progress=progress,
         matters=matters,
         comparison=side_by_side(comparison) if len(found) > 1 else None,

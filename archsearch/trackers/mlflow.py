@@ -49,7 +49,7 @@ class Mlflow:
                 self._experiment = self._found_or_made(name)
                 self._known = self._swept()
             except Exception as error:
-                reason = str(error).strip().splitlines()[0]
+                reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
                 raise InputError(
                     f"mlflow:{place}: cannot be opened ({reason}); give a "
                     "tracking URI, such as sqlite:///mlflow.db or http://127.0.0.1:5000"

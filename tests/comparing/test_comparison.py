@@ -11,6 +11,7 @@ import pytest
 from made_strategies import changed, made_strategy
 
 from archsearch.comparing import Comparison, compare
+from archsearch.comparing.picture import plot_comparison
 from archsearch.comparing.telling import notes, readable
 from archsearch.errors import InputError
 from archsearch.pareto import hypervolume
@@ -233,3 +234,61 @@ def test_the_table_reads_as_text(found: Comparison) -> None:
     assert second["hypervolume"].startswith(f"{value} (")
     assert second["from the first"].startswith("+")
     assert second["time"] == "2 s"
+
+
+def test_p_is_corrected_for_the_strategies_that_are_tested(tiny_study: Study) -> None:
+    """Three against the first: the least p three times; a single run is not tested."""
+    made = [made_strategy(tiny_study, name, *runs) for name, runs in zip("abcd", (A, B, A, B[::-1]),
+            strict=True)]  # fmt: skip
+    alone = made_strategy(tiny_study, "e", B[0])
+    found = compare([*made, alone], corners=BOX)
+    p, corrected = found.table["p"].tolist(), found.table["p_holm"].tolist()
+    assert corrected[1] == corrected[3] == pytest.approx(3 * p[1])
+    assert corrected[2] == p[2] == 1
+    assert isnan(corrected[0])
+    assert isnan(corrected[4])
+    assert readable(found)["p (Holm)"].tolist() == [
+        "",
+        f"{3 * p[1]:.2g}",
+        "1",
+        f"{3 * p[1]:.2g}",
+        "",
+    ]
+    told = "\n".join(notes(found, "macs", "val_accuracy"))
+    assert "p (Holm): corrected for the 3 strategies that are tested against a" in told
+    assert "the smallest cannot be under 0.3" in told
+    assert "p (Holm)" not in readable(compare(made[:2], corners=BOX))
+
+
+def test_of_unequal_numbers_of_runs_the_least_p_is_told(tiny_study: Study) -> None:
+    """Three against three can give 0.1, three against two 0.1: one of ten splits."""
+    made = [made_strategy(tiny_study, "a", *A), made_strategy(tiny_study, "b", *A, *B),
+            made_strategy(tiny_study, "c", *B[:2])]  # fmt: skip
+    told = "\n".join(notes(compare(made, corners=BOX), "macs", "val_accuracy"))
+    assert "two-sided; it cannot be under 0.012" in told
+
+
+def test_three_objectives_are_compared_in_all_of_them(tiny_study: Study) -> None:
+    """The third is not forgotten: what leads in the plane of two may be behind in the box."""
+    made = [made_strategy(tiny_study, name, *runs) for name, runs in zip("ab", (A, B), strict=True)]
+    found = compare(made, ["val_accuracy", "macs", "params"])
+    attained = found.attained["b"]
+    assert 0 < attained.error < 0.004
+    difference = attained.first - attained.second
+    assert difference == pytest.approx(found.table["difference"][1], abs=4 * attained.error)
+    told = "\n".join(notes(found, "macs", "val_accuracy"))
+    assert "attainment of val_accuracy, macs, params: b is ahead of a in " in told
+    assert "means over 20,000 places" in told
+    assert "attainment of val_accuracy and macs alone, as in the figure: b is ahead" in told
+    assert found.to_data()["attainment"]["b"]["ahead"] == attained.first
+    assert found.to_data() == compare(made, ["val_accuracy", "macs", "params"]).to_data()
+    said = plot_comparison(found).get_supxlabel()
+    assert "does in params is in the hypervolume, and not in these surfaces" in said
+
+
+def test_two_objectives_need_no_further_words(found: Comparison) -> None:
+    """The figure shows all there is, and shares are exact."""
+    told = "\n".join(notes(found, "macs", "val_accuracy"))
+    assert "alone" not in told
+    assert "±" not in told
+    assert "Attainment is of" not in plot_comparison(found).get_supxlabel()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+import commands
 import pytest
 from made_counts import TRUE_NS, count_rows, made_counts, time_rows, true_ms, write_csv
-from typer.testing import CliRunner, Result
 
-from archsearch.cli import app
 from archsearch.devices import profile
 
-
-def call(*args: object) -> Result:
-    return CliRunner().invoke(app, ["devices", *map(str, args)])
+call = partial(commands.call, "devices")
 
 
 @pytest.fixture

@@ -18,9 +18,10 @@ from archsearch import published
 from archsearch.documents import Document
 from archsearch.errors import InputError
 from archsearch.exports import nets
-from archsearch.exports.nets import NET_FORMATS, export_net
+from archsearch.exports.nets import ANY, NET_FORMATS, export_net
 from archsearch.exports.nets.agreement import agreement
 from archsearch.exports.nets.format import Format
+from archsearch.exports.nets.onnx import onnx_format
 from archsearch.exports.weights import Weighed
 from archsearch.network import build
 from archsearch.space import architecture_of
@@ -182,14 +183,74 @@ def test_safetensors_hold_the_net_itself(tmp_path: Path) -> None:
     assert (notes["classes"], notes["weights"]) == ("10", "made up")
 
 
-def test_torchscript_takes_any_number_of_images(tmp_path: Path) -> None:
-    """Where no layer notes how many there were; one at a time else."""
-    given = small("edgenext_xx_small")
+@pytest.mark.parametrize("net", [*NETS, "deit_tiny", "mobilevit_xxs"])
+def test_torchscript_takes_any_number_of_images(net: str, tmp_path: Path) -> None:
+    """No layer notes how many there were when the file was written, with one."""
+    given = small(net)
     export_net(given, "torchscript", batch(given.architecture), tmp_path / "n.pt")
     many = batch(given.architecture, 5)
     with torch.no_grad():
         expected = given.module(many)
-    assert torch.equal(NET_FORMATS["torchscript"].run(tmp_path / "n.pt", many), expected)
+    found = NET_FORMATS["torchscript"].run(tmp_path / "n.pt", many)
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+ANY_NUMBER = ("edgenext_xx_small", "cmt_ti", "parcnet_xs", "mobilevit_xxs", "hornet_tiny_7x7")
+
+
+@pytest.mark.parametrize("net", ANY_NUMBER)
+def test_onnx_can_take_any_number_of_images(net: str, tmp_path: Path) -> None:
+    """By other code: one, three and five images give what torch gives."""
+    ort = pytest.importorskip("onnxruntime")
+    given, target = small(net), tmp_path / "n.onnx"
+    exported = export_net(given, "onnx", batch(given.architecture), target, ANY)
+    assert exported.agreement.share < 1e-5
+    session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].shape[0] == session.get_outputs()[0].shape[0] == "batch"
+    for count in (1, 3, 5):
+        many = batch(given.architecture, count, seed=count)
+        with torch.no_grad():
+            expected = given.module(many)
+        found = torch.from_numpy(session.run(["logits"], {"images": many.numpy()})[0])
+        assert torch.allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("net", ["edgenext_xx_small", "deit_tiny", "hornet_tiny_gf"])
+def test_onnx_can_take_so_many_images(net: str, tmp_path: Path) -> None:
+    """Two at once, checked on three: the last part is filled up."""
+    ort = pytest.importorskip("onnxruntime")
+    given, target = small(net), tmp_path / "n.onnx"
+    exported = export_net(given, "onnx", batch(given.architecture), target, 2)
+    assert exported.agreement.images == exported.agreement.same == 3
+    session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].shape == [2, 3, 64, 64]
+
+
+@pytest.mark.parametrize("net", ["deit_tiny", "hornet_tiny_gf"])
+def test_a_net_that_holds_the_number_of_images_is_refused(net: str, tmp_path: Path) -> None:
+    """A class token and matrices of a Fourier transform are repeated for each image."""
+    pytest.importorskip("onnxruntime")
+    given = small(net)
+    with pytest.raises(InputError, match=r"holds the number of images in \w+, .* by --batch N"):
+        export_net(given, "onnx", batch(given.architecture), tmp_path / "n.onnx", ANY)
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_formats_take_no_number_of_images(tmp_path: Path) -> None:
+    """They say what they take."""
+    given = with_weights(dwarf())
+    for name, usual in (("mnn", "one image at a time"), ("python", "any number of images")):
+        with pytest.raises(InputError, match=f"a file of {name} takes {usual}"):
+            export_net(given, name, batch(dwarf()), tmp_path / "n", 4)
+
+
+def test_one_image_is_run_among_others_where_any_number_will_do(tmp_path: Path) -> None:
+    """So that a file that takes one alone does not pass: here, one written for one."""
+    pytest.importorskip("onnxruntime")
+    given = with_weights(dwarf())
+    export_net(given, "onnx", batch(dwarf(), 1), tmp_path / "n.onnx")
+    with pytest.raises(Exception, match="INVALID_ARGUMENT"):
+        onnx_format(ANY).run(tmp_path / "n.onnx", batch(dwarf(), 1))
 
 
 def test_an_export_leaves_the_net_as_it_was(tmp_path: Path) -> None:

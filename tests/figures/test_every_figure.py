@@ -240,6 +240,19 @@ def test_text_in_a_pdf_is_truetype() -> None:
     assert b"/Subtype /Type3" not in content
 
 
+def test_vector_figures_hold_text_and_no_pixels() -> None:
+    """Words of an SVG can be searched and selected; nothing is drawn as an image."""
+    for name in EXAMPLES:
+        content = render(drawn(name), "svg").decode()
+        assert "<image" not in content, name
+        assert "<text" in content, name
+        assert b"/Subtype /Image" not in render(drawn(name), "pdf"), name
+    assert (
+        ">MACs of one image (multiply-accumulates)</text>"
+        in render(drawn("plot_growth"), "svg").decode()
+    )
+
+
 def test_an_unknown_ending_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     """The message has the ending and what is nearest."""
     good, bad = tmp_path / "a.png", tmp_path / "a.pgn"

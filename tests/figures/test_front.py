@@ -16,9 +16,9 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from archsearch.blocks import BLOCKS
+from archsearch.colours import look
 from archsearch.figures.front import plot_front
 from archsearch.figures.quantity import Quantity
-from archsearch.figures.style import look
 
 MACS = Quantity("macs", "multiply-accumulates", maximize=False)
 ACCURACY = Quantity("val_accuracy", "fraction", maximize=True)

@@ -43,6 +43,16 @@ def test_a_front_is_of_the_trials_up_to_its_time() -> None:
     assert legend(ax)[:2] == ["2 trials", "3 trials"]
 
 
+def test_the_numbers_of_trials_that_are_said_are_those_that_are_shown() -> None:
+    """Fifteen do not divide by four: the first front is of four trials, as its label says."""
+    cost = [float(15 - number) for number in range(15)]
+    (ax,) = plot_growth(frame(cost, cost[::-1]), COST, GAIN).axes
+    assert legend(ax)[:4] == ["4 trials", "8 trials", "12 trials", "15 trials"]
+    assert [min(x for x, _ in corners) for corners in fronts(ax)] == [12, 8, 4, 1]
+    (ax,) = plot_growth(frame([2.0, 1.0], [1.0, 2.0]), COST, GAIN).axes
+    assert legend(ax)[:2] == ["1 trials", "2 trials"]
+
+
 def test_times_can_be_seconds() -> None:
     """A trial counts from when it was finished, whatever its number."""
     late_first = frame([1, 3, 2], [1, 2, 3], finished_s=[90.0, 10.0, 20.0])
@@ -59,7 +69,10 @@ def test_times_can_be_seconds() -> None:
 def test_the_last_front_is_the_whole_run_s(
     places: list[tuple[int, int]], complete: list[bool]
 ) -> None:
-    """Without times four are drawn, and the last one is the front of all complete trials."""
+    """Without times four are drawn, if there are as many trials.
+
+    The last one is the front of all complete trials.
+    """
     done = complete[: len(places)]
     cost, gain = ([float(place[way]) for place in places] for way in (0, 1))
     (ax,) = plot_growth(frame(cost, gain, complete=done), COST, GAIN).axes
@@ -70,7 +83,8 @@ def test_the_last_front_is_the_whole_run_s(
     front = known[non_dominated(known, (False, True))]
     last = {tuple(corner) for corner in fronts(ax)[-1]}
     assert {tuple(place) for place in front} <= last
-    assert len(legend(ax)) == 5
+    last_number = max(number for number, whole in enumerate(done) if whole) + 1
+    assert len(legend(ax)) == min(4, last_number) + 1
 
 
 def test_every_complete_trial_is_drawn_once() -> None:

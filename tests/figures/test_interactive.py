@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from matplotlib.lines import Line2D
 
+from archsearch.colours import look
 from archsearch.figures import Quantity
 from archsearch.figures.interactive import OFFLINE, SYMBOLS, interactive_front
-from archsearch.figures.style import look
 
 MACS = Quantity("macs", "multiply-accumulates", maximize=False)
 ACCURACY = Quantity("val_accuracy", "fraction", maximize=True)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+from functools import partial
 from pathlib import Path
 
+import commands
 import pytest
 from made_questions import drawn
 from small_runs import finish, new_run, small_study
 from small_runs import folder as folder
 from small_spaces import space_data, space_of
-from typer.testing import CliRunner, Result
 
 from archsearch import predictor
-from archsearch.cli import app
 from archsearch.importance import METHODS
 from archsearch.importance import fanova as fanova_module
 from archsearch.importance.frame import COLUMNS
@@ -37,8 +37,7 @@ def a_run(folder: Path) -> Path:
     return folder
 
 
-def call(*args: object) -> Result:
-    return CliRunner().invoke(app, ["importance", *map(str, args)])
+call = partial(commands.call, "importance")
 
 
 def test_it_prints_a_table_for_each_objective(a_run: Path) -> None:

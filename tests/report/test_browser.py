@@ -266,3 +266,50 @@ def test_no_button_of_a_figure_leads_elsewhere(desk: Any) -> None:
     )
     assert buttons
     assert set(buttons) == {"Download plot as a PNG", "Zoom", "Pan", "Reset axes"}
+
+
+POINT = """() => {
+  const chart = document.getElementById("choices-0");
+  const { xaxis, yaxis } = chart._fullLayout;
+  const box = chart.getBoundingClientRect();
+  const line = chart.data[0];
+  const across = box.x + xaxis._offset + xaxis.l2p(line.x[1]);
+  return [line.meta.number, across, box.y + yaxis._offset + yaxis.l2p(1)];
+}"""
+
+
+def test_a_line_of_the_choices_shows_its_net(desk: Any) -> None:
+    """Hovering says the choice, a click draws the net."""
+    desk.locator("#choices-0").scroll_into_view_if_needed()
+    number, across, down = desk.evaluate(POINT)
+    desk.mouse.move(across, down)
+    desk.wait_for_selector("#choices-0 .hovertext")
+    assert f"trial {number}" in desk.locator("#choices-0 .hovertext").first.text_content()
+    desk.mouse.click(across, down)
+    until(desk, f"document.querySelector('#net h3').textContent.includes('{number}:')")
+
+
+def test_the_choices_are_a_table_on_a_phone(browser: Any, report: Path) -> None:
+    """It is open there, and its leaves stay in sight while the nets are scrolled through."""
+    for width, is_open in ((390, True), (1280, False)):
+        with opened(browser, report, width, "light", touch=width < 600) as seen:
+            ready(seen)
+            assert seen.page.evaluate("document.querySelector('details.chosen').open") == is_open
+            if is_open:
+                cell = "getComputedStyle(document.querySelector('.chosen tbody td')).position"
+                assert seen.page.evaluate(cell) == "sticky"
+
+
+def test_names_of_published_nets_do_not_lie_on_each_other(desk: Any) -> None:
+    """Five at one place: four are named on their four sides; one far away is named too."""
+    sides = desk.evaluate(
+        """() => {
+          const ends = page.points.map((point) => point.values).filter((v) => v[0] && v[1]);
+          const [near, far] = [ends[0], ends.find((v) => Math.abs(v[1] / ends[0][1] - 1) > 0.2)];
+          const nets = [near, near, near, near, near, far];
+          return labelPlaces(nets.map((values) => ({ name: "a_net", values })), 0, 1);
+        }"""
+    )
+    assert sorted(sides[:4]) == ["bottom left", "bottom right", "top left", "top right"]
+    assert sides[4] is None
+    assert sides[5] is not None

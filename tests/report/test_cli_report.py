@@ -6,16 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from commands import call
 from run_files import contents
-from typer.testing import CliRunner, Result
-
-from archsearch.cli import app
 
 STUDY = Path(__file__).parents[1] / "data" / "tiny_study.yaml"
-
-
-def call(*args: object) -> Result:
-    return CliRunner().invoke(app, [str(arg) for arg in args])
 
 
 @pytest.fixture

@@ -12,10 +12,12 @@ import plotly.graph_objects as go
 import pytest
 from reported_runs import made_run
 
+from archsearch.figures.parallel import said_value
 from archsearch.importance import METHODS
 from archsearch.pareto import hypervolume
 from archsearch.preferences import preferences
 from archsearch.report.charts import Chart
+from archsearch.report.choosing import choices
 from archsearch.report.looks import palette, symbols, tone
 from archsearch.report.mattering import MOST_LEAVES, importance_charts, preference_charts
 from archsearch.report.progress import compared, growth, learning_curves, side_by_side
@@ -143,3 +145,51 @@ def test_every_family_has_a_colour_and_a_marker_of_its_own() -> None:
     tones = palette(families, [])
     looks = {(marks[name], tones[f"family:{name}"]) for name in families}
     assert len(looks) == len(families)
+
+
+def test_a_line_goes_through_what_its_net_chose(run: RunResults) -> None:
+    """Every net of the front once, the best last and strongest; values as the trials have them."""
+    (one,) = reported([run])
+    found = choices(0, one)
+    assert found is not None
+    *lines, words = found.chart.traces
+    front = run.pareto()
+    assert [line["meta"]["number"] for line in reversed(lines)] == list(front["number"])
+    assert [line["opacity"] for line in lines] == sorted(line["opacity"] for line in lines)
+    rows = found.chart.layout["yaxis"]["ticktext"]
+    assert rows[-1] == "val_accuracy"
+    said = list(zip(words["x"], words["y"], words["text"], strict=True))
+    chosen = run.choices.set_index("number")
+    for line in lines:
+        for leaf, text, across in zip(rows, line["text"], line["x"], strict=True):
+            assert 0 <= across <= 1
+            if leaf not in chosen:
+                continue
+            value = said_value(chosen.loc[line["meta"]["number"], leaf])
+            assert text == f"{leaf}: {value}"
+            here = [(abs(at - across), name) for at, row, name in said if rows[int(row)] == leaf]
+            assert min(here)[1] == value
+    ensure_known([found.chart])
+
+
+def test_all_leaves_that_differ_are_in_the_table(run: RunResults) -> None:
+    """A column a net, the best first, and the objectives at its end; nothing that is the same."""
+    (one,) = reported([run])
+    found = choices(0, one)
+    assert found is not None
+    front = run.pareto()
+    table = found.table.set_index("leaf")
+    assert list(table.columns) == [f"trial {number}" for number in front["number"]]
+    chosen = run.choices.set_index("number").loc[front["number"]]
+    differ = [leaf for leaf in chosen if chosen[leaf].map(said_value).nunique() > 1]
+    assert list(table.index) == [*differ, *(o.measure for o in run.study.settings.objectives)]
+    for leaf in differ:
+        assert table.loc[leaf].tolist() == chosen[leaf].map(said_value).tolist()
+    assert table.loc["val_accuracy"].iloc[0] == f"{front['val_accuracy'][0]:.3f}"
+
+
+def test_a_front_of_one_net_has_no_lines(run: RunResults) -> None:
+    """There is nothing to compare."""
+    number = int(run.pareto()["number"][0])
+    alone = replace(run, records=tuple(t for t in run.records if t.number == number))
+    assert choices(0, reported([alone])[0]) is None

@@ -133,7 +133,7 @@ def test_runs_that_compare_have_hypervolumes_side_by_side(folder: Path) -> None:
     runs = [made_run(folder / name, name=name) for name in ("one", "two")]
     html = page([replace(r, environment={"images": "same"}) for r in runs], importance=False)
     assert re.search(r"one 1 30 .* two 1 30", section(html, "comparison"))
-    growth = data_of(html)["charts"][0]
+    (growth,) = [one for one in data_of(html)["charts"] if one["key"] == "growth-trials"]
     assert [trace["name"] for trace in growth["traces"]] == ["one", "two"]
 
 

@@ -1,37 +1,76 @@
-"""ONNX: one image at a time, at the net's resolution."""
+"""ONNX: at the net's resolution, for one image, a fixed number of them, or any."""
 
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from archsearch.devices.onnx_files import to_onnx
 from archsearch.errors import InputError
+from archsearch.exports.nets.any_batch import any_batch
 from archsearch.exports.nets.format import Format
 from archsearch.exports.weights import Weighed
 
 INPUT, OUTPUT = "images", "logits"
 
+ANY = 0
+"""Instead of a number of images: as many as there are."""
 
-def write(net: Weighed, images: Tensor, path: Path) -> None:
-    """Write ``images`` (1, C, H, W) to ``logits`` (1, classes).
+
+def onnx_format(batch: int) -> Format:
+    """The format for ``batch`` images at once, or for ``ANY`` number of them."""
+    many = {ANY: "any number of images", 1: "one image at a time"}.get(batch, f"{batch} images")
+    meaning = f"ONNX, {many}; checked with ONNX Runtime"
+    return Format("onnx", partial(write, batch), partial(run, batch), meaning)
+
+
+def write(batch: int, net: Weighed, images: Tensor, path: Path) -> None:
+    """Write ``images`` (batch, C, H, W) to ``logits`` (batch, classes).
 
     Raises:
-        InputError: onnx is not installed.
+        InputError: onnx is not installed, or the net does not take any number of images.
     """
-    content, _ = to_onnx(net.module, images[:1])
+    one = images[:1]
+    if batch != ANY:
+        content, _ = to_onnx(net.module, one.repeat(batch, 1, 1, 1))
+    else:
+        two, three = (to_onnx(net.module, one.repeat(n, 1, 1, 1))[0] for n in (2, 3))
+        try:
+            content = any_batch(two, three)
+        except LookupError as where:
+            raise InputError(
+                f"{net.name}: holds the number of images in {where}, so it cannot take any number; "
+                "fix it by --batch N, or use --to torchscript"
+            ) from None
     path.write_bytes(_named(content, net))
 
 
-def run(path: Path, images: Tensor) -> Tensor:
-    """Run the file by ONNX Runtime, image by image.
+def run(batch: int, path: Path, images: Tensor) -> Tensor:
+    """Run the file by ONNX Runtime; where any number will do, on one image and on several at once.
 
     Raises:
         InputError: onnxruntime is not installed.
     """
+    session = _session(path)
+
+    def logits(of: Tensor) -> Tensor:
+        return torch.from_numpy(session.run([OUTPUT], {INPUT: of.numpy()})[0])
+
+    if batch == ANY:
+        several = logits(torch.cat([images[:1], images]))[1:]
+        return torch.cat([logits(images[:1]), several[1:]]) if len(images) > 1 else several
+    missing = -len(images) % batch
+    filled = torch.cat([images, images[-1:].repeat(missing, 1, 1, 1)])
+    parts = [filled[start : start + batch] for start in range(0, len(filled), batch)]
+    return torch.cat([logits(part) for part in parts])[: len(images)]
+
+
+def _session(path: Path) -> Any:
     try:
         runtime = importlib.import_module("onnxruntime")
     except ImportError as error:
@@ -41,9 +80,7 @@ def run(path: Path, images: Tensor) -> Tensor:
         ) from error
     options = runtime.SessionOptions()
     options.log_severity_level = 3
-    session = runtime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-    found = [session.run([OUTPUT], {INPUT: image[None].numpy()})[0] for image in images]
-    return torch.cat([torch.from_numpy(logits) for logits in found])
+    return runtime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
 
 
 def _named(content: bytes, net: Weighed) -> bytes:
@@ -66,4 +103,4 @@ def _named(content: bytes, net: Weighed) -> bytes:
     return written
 
 
-ONNX = Format("onnx", write, run, "ONNX, one image at a time; checked with ONNX Runtime")
+ONNX = onnx_format(1)

@@ -1,4 +1,4 @@
-"""TorchScript: at the net's resolution; any number of images, but for some nets one at a time."""
+"""TorchScript: at the net's resolution, any number of images."""
 
 from __future__ import annotations
 
@@ -25,15 +25,11 @@ def write(net: Weighed, images: Tensor, path: Path) -> None:
 
 
 def run(path: Path, images: Tensor) -> Tensor:
-    """Run the file on all images at once, or where a layer has noted their number, on each."""
+    """Run the file on all images at once, while it was written from one."""
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        net = _jit.load(path)
-        try:
-            logits: Tensor = net(images)
-        except RuntimeError:
-            logits = torch.cat([net(image[None]) for image in images])
+        logits: Tensor = _jit.load(path)(images)
     return logits
 
 
-TORCHSCRIPT = Format("pt", write, run, "TorchScript; with CMT and ViT blocks one image at a time")
+TORCHSCRIPT = Format("pt", write, run, "TorchScript, any number of images")

@@ -183,7 +183,7 @@ def _explained(url: str) -> Iterator[None]:
     try:
         yield
     except (sa.exc.SQLAlchemyError, optuna.exceptions.OptunaError, ImportError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
             f"{url}: cannot be opened as a database of Optuna's ({reason}); give the path of an "
             "SQLite file, or a URL such as sqlite:///study.db"

@@ -90,21 +90,46 @@ function frontLine(points, x, y, name, tone) {
   };
 }
 
-// Names stand on the side that has more room.
-function labelPlaces(nets, x) {
-  const scale = page.columns[x].wide ? Math.log : Number;
-  const all = page.points.map((point) => point.values[x]).filter((value) => value !== null).map(scale);
-  const middle = (Math.min(...all) + Math.max(...all)) / 2;
-  return nets.map((point) => (scale(point.values[x]) > middle ? "bottom left" : "bottom right"));
+// Where a name can stand: the way from its star, in widths of the text and in lines.
+const NAME_PLACES = { "bottom right": [0, 1], "bottom left": [-1, 1], "top right": [0, -1], "top left": [-1, -1] };
+
+// Names stand on the side that has more room, or on another one rather than on each other; a name
+// without a place is not written, and hovering says it.
+function labelPlaces(nets, x, y) {
+  const across = position(x, figure.clientWidth || 600);
+  const down = position(y, -(figure.clientHeight || 500));
+  const taken = [];
+  return nets.map((point) => {
+    const [left, top, wide] = [across(point.values[x]), down(point.values[y]), 6.4 * point.name.length];
+    const side = left > (figure.clientWidth || 600) / 2 ? " left" : " right";
+    const places = Object.keys(NAME_PLACES).sort((one, two) => two.endsWith(side) - one.endsWith(side));
+    const place = places.find((name) => {
+      const [shift, lines] = NAME_PLACES[name];
+      const box = [left + shift * wide + (shift ? -8 : 8), top + 14 * lines, wide];
+      const free = taken.every(([l, t, w]) => box[0] > l + w || box[0] + wide < l || Math.abs(box[1] - t) > 14);
+      if (free) taken.push(box);
+      return free;
+    });
+    return place ?? null;
+  });
+}
+
+// Roughly where a measure's values lie in so many pixels, which are as many as all values take.
+function position(place, pixels) {
+  const scale = page.columns[place].wide ? Math.log : Number;
+  const all = page.points.map((point) => point.values[place]).filter((value) => value !== null).map(scale);
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  return (value) => (0.85 * pixels * (scale(value) - low)) / (high - low || 1);
 }
 
 function stars(points, x, y) {
   const nets = points.filter((point) => point.published);
   const named = nets.length <= 8 && !phone.matches;
+  const places = named ? labelPlaces(nets, x, y) : [];
   const look = { symbol: "star", size: 15, color: colour("star"), line: { width: 1, color: colour("ink") } };
   return {
     ...markers(nets, x, y, { marker: look, name: "published net" }), mode: named ? "markers+text" : "markers",
-    text: nets.map((point) => point.name), textposition: labelPlaces(nets, x), textfont: { size: 11, color: colour("faint") },
+    text: nets.map((point, net) => (places[net] ? point.name : "")), textposition: places.map((at) => at ?? "bottom right"), textfont: { size: 11, color: colour("faint") },
     hovertext: nets.map(hoverText), hovertemplate: "%{hovertext}<extra></extra>", visible: nets.length > 0,
     error_x: bars(nets, x, colour("faint")), error_y: bars(nets, y, colour("faint")),
   };

@@ -1,8 +1,7 @@
 "use strict";
 
-function chooseRow(row) {
-  const run = Number(row.closest("table").dataset.run ?? row.dataset.run);
-  const point = page.points.find((one) => one.run === run && String(one.number) === row.dataset.number);
+function chooseTrial(run, number) {
+  const point = page.points.find((one) => one.run === run && one.number === number);
   if (!point) return;
   choose(point);
   document.querySelector(".bench").scrollIntoView({ behavior: "smooth", block: "start" });
@@ -16,6 +15,15 @@ function fitted(own) {
   const look = { xref: "paper", x: 0, xanchor: "left", showarrow: false, font: { size: 11, color: colour("faint") } };
   const annotations = own.yaxis.ticktext.map((name, place) => ({ ...look, text: plain(name), y: above[place] }));
   return { ...own, yaxis, annotations, height: 1.3 * own.height };
+}
+
+function chooseRow(row) {
+  chooseTrial(Number(row.closest("table").dataset.run ?? row.dataset.run), Number(row.dataset.number));
+}
+
+function chooseLine(event) {
+  const net = event.points[0].data.meta;
+  if (net) chooseTrial(net.run, net.number);
 }
 
 function drawCharts() {
@@ -51,4 +59,6 @@ phone.addEventListener("change", repaint);
 paintRuns();
 startTrials();
 drawCharts();
+for (const chart of page.charts) document.getElementById(chart.key).on("plotly_click", chooseLine);
+if (phone.matches) for (const table of document.querySelectorAll(".chosen")) table.open = true;
 startFront().then(() => document.documentElement.classList.add("ready"));
