@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from small_runs import folder as folder
 from stand_in_devices import stand_ins as stand_ins
 
@@ -15,8 +16,13 @@ DATA = Path(__file__).parent / "data"
 
 
 def pytest_configure() -> None:
-    """One thread a process: the tests share the cores, and small nets are faster so."""
+    """One thread a process: the tests share the cores, and small nets are faster so.
+
+    No test fails for taking long: others run beside it.
+    """
     torch.set_num_threads(1)
+    settings.register_profile("archsearch", deadline=None)
+    settings.load_profile("archsearch")
 
 
 @pytest.fixture(scope="session")

@@ -84,3 +84,13 @@ def test_a_search_has_no_such_table(tiny_run: Path) -> None:
 def test_no_run_is_said(tmp_path: Path) -> None:
     """A folder without a run is a mistake of the user's."""
     assert invoke(tmp_path / "nothing")[0] == 2
+
+
+def test_draws_the_differences(run: Path, tmp_path: Path) -> None:
+    """The picture beside the table; the table's stdout stays the table's."""
+    target = tmp_path / "a.svg"
+    result = CliRunner().invoke(app, ["table", str(run), "--plot", str(target)])
+    assert result.exit_code == 0
+    assert "wrote" not in result.stdout
+    assert f"wrote {target}" in result.stderr
+    assert "kernel_3" in target.read_text(encoding="utf-8")

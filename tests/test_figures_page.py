@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from small_ablations import small_ablation
 from small_runs import fake_outcomes, new_run, small_study
 from test_audits import an_audit
 
 from archsearch import figures
 from archsearch.evaluate import Outcome, Package
-from archsearch.runs import DATABASE
+from archsearch.runs import DATABASE, work_on
 from archsearch.search import Run
 from archsearch.trial import CurvePoint
 
@@ -50,6 +51,9 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         finish(run)
         run.store.close()
     (folder / "audit.json").write_text(an_audit(study).to_json(), encoding="utf-8")
+    work_on(
+        small_ablation(seeds="2"), tmp_path / "runs" / "ablation_parcnet", lambda _: lambda: None
+    )
     return tmp_path
 
 

@@ -29,6 +29,9 @@ def table(
             "--table", metavar="arms|seeds|effects", help="Which numbers, of csv (default: arms)."
         ),
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the differences as well.")
+    ] = None,
 ) -> None:
     """Write the table of an ablation: which part earns its keep, and how surely that is known.
 
@@ -38,4 +41,11 @@ def table(
     from archsearch.ablation.reader import read_ablation
     from archsearch.ablation.table import table_of
 
-    write(output, rendered(table_of(read_ablation(run)), to, output, part))
+    ablation = read_ablation(run)
+    write(output, rendered(table_of(ablation), to, output, part))
+    if plot is not None:
+        from archsearch.ablation.picture import ablation_figure
+        from archsearch.figures import save
+
+        save(ablation_figure(ablation), plot)
+        typer.echo(f"wrote {plot}", err=str(output) == "-")
