@@ -116,7 +116,14 @@ OTHER = {
 
 DEFAULTS: dict[str, Data] = {
     "Bottleneck": {"kernel": 3, "expand": 4.0, "stride": 1, "position": False},
-    "Cmt": {"heads": 1, "reduction": 1, "expand": 4.0, "perception": True},
+    "Cmt": {
+        "heads": 1,
+        "reduction": 1,
+        "expand": 4.0,
+        "perception": True,
+        "position": True,
+        "depthwise": True,
+    },
     "CmtPatch": {},
     "CmtStem": {},
     "ConvDown": {"kernel": 2, "stride": 2, "norm": "layer", "norm_first": True},

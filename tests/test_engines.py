@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import random
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -222,8 +224,11 @@ def test_a_cluster_without_a_device_is_told(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def on_ray() -> Iterator[None]:
-    """Ray as the engine starts it, once for all, with workers that import what tests do."""
+def on_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Ray as the engine starts it, once for all, with workers that import what tests do.
+
+    Workers have the environment in which Ray was started, and so this cache of readings.
+    """
     import ray
 
     from archsearch.engines.ray_tune import _start
@@ -231,9 +236,13 @@ def on_ray() -> Iterator[None]:
     here = Path(__file__).parent
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", f"{here.parent}:{here}")
+        patch.setenv("ARCHSEARCH_CACHE", str(tmp_path_factory.mktemp("cache")))
         _start(Engine(workers=2))
         yield
         ray.shutdown()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # its processes may still be ending
+            gc.collect()
 
 
 def overlaps(log: Path) -> list[str]:

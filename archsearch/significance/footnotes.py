@@ -38,9 +38,10 @@ def correction(arms: int, alpha: float, looks: Looks | None) -> str:
 
 
 def equivalence(margin: float, alpha: float) -> str:
-    """What an arm that is called equal was held to."""
+    """What an arm that is called equal was held to; the margin in points, as tables are."""
+    points = f"{100 * margin:g} point{'' if np.isclose(margin, 0.01) else 's'}"
     return (
-        f"≈: shown to differ by less than {margin:g} (two one-sided sign-flip tests of the mean, "
+        f"≈: shown to differ by less than {points} (two one-sided sign-flip tests of the mean, "
         f"Holm over the arms, {alpha:g})."
     )
 

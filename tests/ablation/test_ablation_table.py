@@ -68,7 +68,7 @@ def test_with_a_margin_equal_arms_are_called_so() -> None:
     settings = ablation.settings.model_copy(update={"margin": 0.02})
     table = table_of(replace(ablation, settings=settings))
     assert row(table, "one_head")[""] == "≈"
-    assert "≈: shown to differ by less than 0.02" in said(table)
+    assert "≈: shown to differ by less than 2 points (" in said(table)
 
 
 def test_a_failed_seed_is_shown_and_its_pair_left_out() -> None:
