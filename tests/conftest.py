@@ -9,6 +9,9 @@ import torch
 from hypothesis import settings
 from small_runs import folder as folder
 from stand_in_devices import stand_ins as stand_ins
+from tiny_files import changed_study as changed_study
+from tiny_files import run_copy as run_copy
+from tiny_files import untouched as untouched
 
 from archsearch.study import Study, load_study
 

@@ -17,18 +17,21 @@ if TYPE_CHECKING:
 
 _IMAGES = 8
 
+_What = Annotated[
+    str,
+    typer.Argument(
+        metavar="NET|RUN", help="Published name, architecture file or RUN:TRIAL; or a run."
+    ),
+]
+_Where = Annotated[
+    str | None,
+    typer.Argument(metavar="TARGET", help='File, folder or URL to write to ("-": stdout).'),
+]
+
 
 def export(
-    what: Annotated[
-        str,
-        typer.Argument(
-            metavar="NET|RUN", help="Published name, architecture file or RUN:TRIAL; or a run."
-        ),
-    ],
-    target: Annotated[
-        str | None,
-        typer.Argument(metavar="TARGET", help='File, folder or URL to write to ("-": stdout).'),
-    ] = None,
+    what: _What,
+    target: _Where = None,
     *,
     to: Annotated[
         str,
@@ -72,8 +75,7 @@ def export(
 
     if to in NET_FORMATS:
         at_once = _batch(batch)
-        size = None if resolution is None else resolution_of(resolution)
-        net, name = _net(what, weights, size)
+        net, name = _net(what, weights, resolution)
         file = _target(target, name, NET_FORMATS[to].ending, to)
         _export_net(net, to, file, _images(net, data, image), at_once)
     elif to in TABLE_FORMATS:
@@ -85,15 +87,16 @@ def export(
         raise InputError(f"--to {to}: there is no such format; {nearest(to, known)}")
 
 
-def _net(what: str, weights: str, resolution: int | tuple[int, int] | None) -> tuple[Weighed, str]:
+def _net(what: str, weights: str, resolution: str | None) -> tuple[Weighed, str]:
     """The net, and what its file is called if nothing else is said."""
     from archsearch.exports.weights import weighed
     from archsearch.lookup import find_net
 
+    size = None if resolution is None else resolution_of(resolution)
     found = find_net(what)
     run, _, number = what.rpartition(":")
     name = f"{Path(run).resolve().name}_{number}" if run else found.architecture.name
-    net = weighed(found.architecture, weights, found.classes, resolution)
+    net = weighed(found.architecture, weights, found.classes, size)
     return net, name or found.architecture.id
 
 

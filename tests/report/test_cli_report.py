@@ -5,16 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import pytest
 from commands import call
 from run_files import contents
 
 STUDY = Path(__file__).parents[1] / "data" / "tiny_study.yaml"
-
-
-@pytest.fixture
-def run_copy(tiny_run: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(tiny_run, tmp_path / "runs" / "tiny")
 
 
 def test_a_report_is_written_into_the_run_s_folder(run_copy: Path) -> None:
