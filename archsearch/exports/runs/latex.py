@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 
@@ -29,6 +29,7 @@ _SPECIAL = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
 _ANY = re.compile("|".join(map(re.escape, _SPECIAL)))
+_WITH_UNIT = re.compile(r"(.+) (\([^()]+\))")
 
 
 def escaped(text: str) -> str:
@@ -59,17 +60,28 @@ def latex(table: Titled) -> str:
 
 
 def tabular(frame: pd.DataFrame, left: Collection[str]) -> list[str]:
-    """Write a data frame of texts between the rules of booktabs, columns ``left`` to the left."""
+    """Write a data frame of texts between the rules of booktabs, columns ``left`` to the left.
+
+    Units stand below what they are of, so that a column is no wider than its numbers need.
+    """
     sides = "".join("l" if name in left else "r" for name in frame.columns)
     return [
         rf"  \begin{{tabular}}{{{sides}}}",
         r"    \toprule",
-        _row(list(frame.columns)),
+        *map(_row, _head(frame.columns)),
         r"    \midrule",
         *(_row(list(row)) for row in frame.itertuples(index=False)),
         r"    \bottomrule",
         r"  \end{tabular}",
     ]
+
+
+def _head(columns: Iterable[str]) -> list[list[str]]:
+    """Rows of the names: ``accuracy (%)`` is a name above its unit, if any has one."""
+    found = [(name, _WITH_UNIT.fullmatch(name)) for name in columns]
+    names = [name if unit is None else unit[1] for name, unit in found]
+    units = ["" if unit is None else unit[2] for _, unit in found]
+    return [names, units] if any(units) else [names]
 
 
 def _row(cells: Sequence[str]) -> str:
