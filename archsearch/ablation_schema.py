@@ -11,6 +11,7 @@ from typing import Any
 
 from archsearch import published
 from archsearch.arms.claims import NOT_FOUND, rows
+from archsearch.arms.inserts import PLACE
 from archsearch.arms.settings import DESIGNS, AblationSettings
 from archsearch.blocks import BLOCKS, DOWNSAMPLES, STEMS
 from archsearch.datasets import SOURCES
@@ -56,11 +57,18 @@ def _complete_change(leaves: Schema) -> None:
     blocks = _names(BLOCKS)
     leaves["remove"] = {"anyOf": [blocks, {**leaves["remove"], "items": blocks}]}
     kinds = sorted({kind for kinds in _TABLES.values() for kind in kinds})
+    leaves["insert"] = {
+        "type": "object",
+        "description": "A place in every stage that is meant (first, last, before_1: before block "
+        "1) or in one stage (stages.0.first), and the block that is put there.",
+        "propertyNames": {"pattern": f"^{PLACE}$"},
+        "additionalProperties": {"anyOf": [blocks, _layer(BLOCKS, ["block"])]},
+    }
     leaves["replace"] = {
         "type": "object",
         "description": "A kind of layer, and the layer that is put there.",
         "propertyNames": _names(kinds),
-        "additionalProperties": {"anyOf": [_names(kinds), _layer(kinds)]},
+        "additionalProperties": {"anyOf": [_names(kinds), _layer(kinds, _TABLES)]},
     }
     leaves["set"]["description"] = (
         "KIND.LEAF for every layer of a kind, or the path of one leaf (stages.1.blocks.0.kernel, "
@@ -72,14 +80,10 @@ def _complete_change(leaves: Schema) -> None:
     }
 
 
-def _layer(kinds: Iterable[str]) -> Schema:
-    """One layer of any table; a kind that stands in two has the leaves of either."""
+def _layer(kinds: Iterable[str], tables: Iterable[str]) -> Schema:
+    """One layer of these tables; a kind that stands in two has the leaves of either."""
     one = {
-        kind: {
-            "anyOf": [
-                {"$ref": f"#/$defs/{t}.{kind}"} for t, known in _TABLES.items() if kind in known
-            ]
-        }
+        kind: {"anyOf": [{"$ref": f"#/$defs/{t}.{kind}"} for t in tables if kind in _TABLES[t]]}
         for kind in kinds
     }
     return {

@@ -104,8 +104,12 @@ class Workbench:
         size = self.study.settings.training.resolution(architecture.size)
         seed = derive(job.seed, "init", *place)
         # Arms are compared: what they have in common is to begin alike.
-        make = build if self.study.plan is None else build_by_path
-        net = make(architecture, len(self.images.classes), resolution=size, seed=seed)
+        classes, plan = len(self.images.classes), self.study.plan
+        if plan is None:
+            net = build(architecture, classes, resolution=size, seed=seed)
+        else:
+            called = plan.blocks.get(architecture.id)
+            net = build_by_path(architecture, classes, resolution=size, seed=seed, blocks=called)
         return net.to(self.processor), size
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -18,19 +18,28 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def build_by_path(
-    architecture: Architecture, classes: int, *, resolution: Resolution | None = None, seed: int
+    architecture: Architecture,
+    classes: int,
+    *,
+    resolution: Resolution | None = None,
+    seed: int,
+    blocks: Sequence[Sequence[str]] | None = None,
 ) -> Network:
     """Build a net as ``network.build`` does, with random numbers of its own for each parameter.
 
     Two nets built with one seed begin with the same weights wherever a parameter has the same path,
     shape and initialisation in both: common random numbers, by which a difference between the two
-    is that of the nets alone. Every parameter is distributed as in ``network.build``.
+    is that of the nets alone. Every parameter is distributed as in ``network.build``. What the
+    blocks of a stage share has the stage's path, whichever of them is there.
 
     Args:
         architecture: the architecture.
         classes: number of outputs.
         resolution: size that position tables and global kernels are made for, if not its own.
         seed: of all weights. Torch's own generator stays as it is.
+        blocks: of every stage, what its blocks are called: a block that has a number takes the path
+            that it would have as the block of this number, another one a path of its own. None:
+            they are numbered as they stand.
 
     Raises:
         InputError: a layer cannot stand where it is.
@@ -39,15 +48,46 @@ def build_by_path(
     def made() -> Network:
         return build(architecture, classes, resolution=resolution, seed=seed)
 
-    return with_own_chance(made, seed)
+    # A network draws what its blocks share before its layers, in this order.
+    shared = [f"stages.{stage}.{name}" for stage, name in architecture.shared()]
+    called = {} if blocks is None else dict(_called(architecture, blocks))
+
+    def renamed(path: str) -> str:
+        layer = ".".join(path.split(".")[:3])
+        return called.get(layer, layer) + path[len(layer) :]
+
+    return with_own_chance(made, seed, shared, renamed)
 
 
-def with_own_chance(make: Callable[[], M], seed: int) -> M:
-    """Make a module twice: to learn which parameter each draw is for, then with a seed for each."""
+def _called(
+    architecture: Architecture, blocks: Sequence[Sequence[str]]
+) -> Iterator[tuple[str, str]]:
+    """Path of each block in the network, and the path by which its weights are drawn."""
+    for index, (stage, labels) in enumerate(zip(architecture.stages, blocks, strict=True)):
+        before = 0 if stage.downsample is None else 1
+        for place, label in enumerate(labels, before):
+            number = int(label) + before if label.isdigit() else label
+            yield f"stages.{index}.{place}", f"stages.{index}.{number}"
+
+
+def with_own_chance(
+    make: Callable[[], M],
+    seed: int,
+    first: Sequence[str] = (),
+    renamed: Callable[[str], str] = str,
+) -> M:
+    """Make a module twice: to learn which parameter each draw is for, then with a seed for each.
+
+    Args:
+        make: makes it, drawing the same number of times whenever it is called.
+        seed: of all draws.
+        first: names of the first draws, in the place of those of their parameters.
+        renamed: the name to take for a parameter's path.
+    """
     draws = _Draws([])
     with draws:
         module = make()
-    names = _names(module, draws.drawn)
+    names = [*first, *map(renamed, _names(module, draws.drawn[len(first) :]))]
     times: Counter[str] = Counter()
     seeds = []
     for name in names:

@@ -14,7 +14,7 @@ from archsearch.blocks import BLOCKS, DOWNSAMPLES, STEMS
 from archsearch.blocks.head import Head
 from archsearch.blocks.layer import Layer
 from archsearch.documents import Document, Location, Misfit
-from archsearch.errors import nearest
+from archsearch.errors import InputError, nearest
 from archsearch.grammar import Resolution, Width
 from archsearch.leaf_values import annotation_of, checked
 from archsearch.space import architecture_of
@@ -42,7 +42,7 @@ class Spot:
     path: str
     kinds: Kinds
     holder: Any
-    key: str | int
+    key: str
 
     @property
     def kind(self) -> str:
@@ -73,12 +73,15 @@ class Spot:
 class Draft:
     """An architecture as data that can be changed.
 
-    Blocks are numbered as they stand in the base, repeats written out: one that is removed leaves
-    its number free, so that a path means the same block in every arm.
+    Blocks are called by their numbers in the base, repeats written out: one that is removed leaves
+    its number free, and one that is inserted has a name that is no number, so that a path means
+    the same block in every arm.
     """
 
     def __init__(self, base: Architecture) -> None:
         self._data: dict[str, Any] = {"schema": 1, **json.loads(base.canonical())}
+        for stage in self._data["stages"]:
+            stage["blocks"] = {str(number): block for number, block in enumerate(stage["blocks"])}
 
     def spots(self) -> Iterator[Spot]:
         """Every layer that is there, stem to last block."""
@@ -86,10 +89,10 @@ class Draft:
         for number, stage in enumerate(self._data["stages"]):
             if "downsample" in stage:
                 yield Spot(f"stages.{number}.downsample", DOWNSAMPLES, stage, "downsample")
-            for index, block in enumerate(stage["blocks"]):
+            for label, block in stage["blocks"].items():
                 if block is not None:
-                    path = f"stages.{number}.blocks.{index}"
-                    yield Spot(path, BLOCKS, stage["blocks"], index)
+                    path = f"stages.{number}.blocks.{label}"
+                    yield Spot(path, BLOCKS, stage["blocks"], label)
 
     def of_kind(self, kind: str, at: Sequence[str], place: Location) -> list[Spot]:
         """The layers of a kind inside the paths ``at``.
@@ -109,16 +112,16 @@ class Draft:
         raise Misfit(place, f"{why} {kind!r}; {here}")
 
     def ensure_there(self, at: Sequence[str], place: Location) -> None:
-        """Refuse paths in which no layer stands.
+        """Refuse paths in which no layer stands; a stage may be empty.
 
         Raises:
             Misfit: with the nearest path.
         """
         spots = list(self.spots())
-        known = {spot.path for spot in spots} | {spot.path.rsplit(".", 1)[0] for spot in spots}
-        valid = known | {path.removesuffix(".blocks") for path in known} - {"stages"}
+        stages = {f"stages.{number}" for number in self.stages()}
+        valid = {spot.path for spot in spots} | {f"{stage}.blocks" for stage in stages} | stages
         for prefix in at:
-            if not any(spot.within([prefix]) for spot in spots):
+            if prefix not in stages and not any(spot.within([prefix]) for spot in spots):
                 raise Misfit(place, f"no layer stands at {prefix!r}; {nearest(prefix, valid)}")
 
     def set_path(self, path: str, value: Any, place: Location) -> Any:
@@ -160,6 +163,29 @@ class Draft:
         """Take a block away; its number stays free."""
         spot.holder[spot.key] = None
 
+    def stages(self, at: Sequence[str] = ()) -> list[int]:
+        """Numbers of the stages all of whose blocks are inside the paths ``at``."""
+        every = range(len(self._data["stages"]))
+        paths = [f"stages.{number}.blocks." for number in every]
+        return [n for n in every if not at or any(paths[n].startswith(f"{p}.") for p in at)]
+
+    def labels(self, stage: int) -> list[str]:
+        """What the blocks of a stage are called, in their order, free numbers among them."""
+        return list(self._data["stages"][stage]["blocks"])
+
+    def insert(self, stage: int, index: int, label: str, block: Mapping[str, Any]) -> None:
+        """Put a block into a stage, before the one whose label has this index."""
+        blocks = list(self._data["stages"][stage]["blocks"].items())
+        blocks.insert(index, (label, block))
+        self._data["stages"][stage]["blocks"] = dict(blocks)
+
+    def blocks(self) -> tuple[tuple[str, ...], ...]:
+        """Of every stage, what the blocks that are there are called."""
+        return tuple(
+            tuple(label for label, block in stage["blocks"].items() if block is not None)
+            for stage in self._data["stages"]
+        )
+
     def state(self) -> str:
         """All that can change, to be compared."""
         return json.dumps(self._data, sort_keys=True)
@@ -168,13 +194,29 @@ class Draft:
         """The net as it stands.
 
         Raises:
-            InputError: it is no valid architecture.
+            InputError: it is no valid architecture; blocks are called as here.
         """
         stages = [
-            {**stage, "blocks": [block for block in stage["blocks"] if block is not None]}
+            {**stage, "blocks": [b for b in stage["blocks"].values() if b is not None]}
             for stage in self._data["stages"]
         ]
-        return architecture_of(Document(name, {**self._data, "name": name, "stages": stages}))
+        data = {**self._data, "name": name, "stages": stages}
+        return architecture_of(_Drafted(name, data, blocks=self.blocks()))
+
+
+@dataclass(frozen=True)
+class _Drafted(Document):
+    """A draft's net, whose errors call blocks as the draft does."""
+
+    blocks: Sequence[Sequence[str]] = ()
+
+    def error(self, misfit: Misfit) -> InputError:
+        """Make the error that a user sees."""
+        match misfit.location:
+            case ("stages", int(stage), "blocks", int(index), *inside):
+                location = ("stages", stage, "blocks", self.blocks[stage][index], *inside)
+                return super().error(Misfit(location, misfit.message))
+        return super().error(misfit)
 
 
 def put(holder: dict[str, Any], name: str, value: Any, leaf: Leaf, place: Location) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from archsearch.architecture import Architecture
 from archsearch.arms.arm import Arm
@@ -45,6 +46,11 @@ class Plan:
     def references(self) -> dict[str, str]:
         """What each arm but the first is compared with."""
         return {arm.name: arm.reference for arm in self.arms if arm.reference is not None}
+
+    @cached_property
+    def blocks(self) -> Mapping[str, tuple[tuple[str, ...], ...]]:
+        """What the blocks of each arm are called, by the net's id."""
+        return {arm.architecture.id: arm.blocks for arm in self.arms}
 
 
 def plan_of(settings: AblationSettings, base: Architecture) -> Plan:
@@ -97,10 +103,10 @@ def _levels(settings: AblationSettings) -> Levels:
 
 def _alone(base: Architecture, levels: Levels) -> None:
     """Make every change by itself, so that what is wrong with it is said at its own place."""
-    for labels in levels.values():
+    for factor, labels in levels.items():
         for label, (level, place) in labels.items():
             draft = Draft(base)
-            change(draft, level, place)
+            change(draft, level, factor, place)
             try:
                 net = draft.architecture(label)
             except InputError:
@@ -113,21 +119,22 @@ def _arm(row: Row, base: Architecture, levels: Levels) -> Arm:
     draft, said = Draft(base), []
     for factor, label in row.levels.items():
         if label != BASE:
-            said.append(_made(draft, row, *levels[factor][label]))
+            said.append(_made(draft, row, factor, *levels[factor][label]))
     return Arm(
         name=row.name,
         changes="; ".join(said),
         architecture=draft.architecture(row.name),
+        blocks=draft.blocks(),
         levels=row.levels,
         reference=row.reference,
         claim=_claim(row, levels),
     )
 
 
-def _made(draft: Draft, row: Row, level: Level, place: Location) -> str:
+def _made(draft: Draft, row: Row, factor: str, level: Level, place: Location) -> str:
     before = draft.state()
     try:
-        said = change(draft, level, place)
+        said = change(draft, level, factor, place)
     except Misfit as misfit:
         raise Misfit(misfit.location, f"in the arm {row.name}: {misfit.message}") from None
     if draft.state() == before:

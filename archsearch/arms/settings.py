@@ -29,10 +29,12 @@ class Record(BaseModel):
 
 
 class Level(Record):
-    """A change to the base: blocks removed, then layers replaced, then leaves set.
+    """A change to the base: blocks removed, then inserted, then layers replaced, then leaves set.
 
     Attributes:
         remove: kinds of blocks.
+        insert: a place in every stage (``first``, ``last``, ``before_N``) or in one
+            (``stages.N.first``), and the block put there.
         replace: a kind of layer, and the layer (``{KIND: {LEAF: VALUE}}``, or KIND) put there.
         set: KIND.LEAF for every layer of a kind, or the path of one leaf, with its new value.
         at: path or paths inside which layers are meant by their kind; everywhere if not given.
@@ -40,6 +42,7 @@ class Level(Record):
     """
 
     remove: tuple[str, ...] = Field(default=(), strict=False)
+    insert: dict[str, Any] = {}
     replace: dict[str, Any] = {}
     set: dict[str, Any] = {}
     at: tuple[str, ...] = Field(default=(), strict=False)
@@ -65,8 +68,8 @@ class Factor(Level):
     def _one_way(self) -> Factor:
         beside = sorted(self.model_fields_set - {"levels"})
         if self.levels is None:
-            if not (self.remove or self.replace or self.set):
-                raise ValueError("changes nothing; give it set, replace, remove or levels")
+            if not (self.remove or self.insert or self.replace or self.set):
+                raise ValueError("changes nothing; give it set, replace, insert, remove or levels")
         elif not self.levels:
             raise ValueError("levels is empty; name one change at least")
         elif beside:

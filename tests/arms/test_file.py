@@ -202,7 +202,7 @@ def test_a_change_may_need_those_before_it_in_a_road_map() -> None:
         ({"design": "{cumulative: {resolution: 3}}"}, "cumulative takes no resolution; drop it"),
         ({"design": "{one_at_a_time: {}, cumulative: {}}"}, "design: got one_at_a_time, cumul"),
         ({"factors": "{}"}, "factors: got {}; name one change at least"),
-        ({"factors": "{a: {}}"}, "factors.a: changes nothing; give it set, replace, remove or"),
+        ({"factors": "{a: {}}"}, "factors.a: changes nothing; give it set, replace, insert, re"),
         ({"factors": "{a: {sett: {}}}"}, "factors.a.sett: unknown key 'sett'; .*'set'"),
         ({"factors": "{a: {levels: {}}}"}, "factors.a: levels is empty"),
         ({"factors": "{a: {at: stem, levels: {b: {remove: sdta}}}}"}, "has levels and at; put at"),
