@@ -132,3 +132,20 @@ def test_trials_are_exported_with_arm_and_seed(run: Path) -> None:
     assert rows[0].endswith("arm,seed")
     assert rows[1].endswith("base,0")
     assert "is an ablation" in said("export", run, "-", "--to", "csv", code=2)
+
+
+def test_a_tracker_has_every_training_with_its_arm_and_seed(file: Path, tmp_path: Path) -> None:
+    """TensorBoard's own reader finds them, told while the ablation goes on."""
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    said("run", file, "--out", tmp_path / "r", "--log", f"tensorboard:{tmp_path / 'board'}")
+    found = set()
+    for folder in (tmp_path / "board").glob("small-*/trial_*"):
+        events = reader.EventAccumulator(str(folder)).Reload()
+        raw = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+        leaves = HParamsPluginData.FromString(raw).session_start_info.hparams
+        found.add((leaves["arm"].string_value, leaves["seed"].number_value))
+        assert "val_accuracy" in events.Tags()["scalars"]
+    arms = ("base", "convolution", "large_kernels", "expand_1", "expand_2")
+    assert found == {(arm, seed) for arm in arms for seed in (0, 1)}

@@ -157,5 +157,8 @@ def _notes(terms: tuple[Term, ...], missing: tuple[int, ...], n: int) -> tuple[s
     if missing:
         said.append(f"Left out, as an arm lacks them: seeds {', '.join(map(str, missing))}.")
     if any(term.aliases for term in terms):
-        said.append("This fraction cannot tell a term from its aliases: the effect is their sum.")
+        said.append(
+            "This fraction cannot tell a term from its aliases: the effect is their sum, each with "
+            "its sign."
+        )
     return tuple(said)

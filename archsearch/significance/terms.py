@@ -32,7 +32,8 @@ class Term:
     Attributes:
         name: "a", "a x b" or ``HIGHER``.
         directions: orthonormal (arms, degrees).
-        aliases: names of the terms that are the same in this design.
+        aliases: names of the terms that are the same in this design; with - in front where their
+            levels are this term's turned round.
         contrast: (arms,) of +1 and -1 where the term has two levels: its effect is the mean over
             the arms with +1 less that over those with -1; else None.
     """
@@ -110,9 +111,19 @@ def _add(found: list[Term], term: Term) -> None:
                 f"{term.name!r} and {other.name!r} are neither independent nor the same in this "
                 "design; effects are decomposed of full factorials and regular fractions of them"
             )
-        found[place] = replace(other, aliases=(*other.aliases, term.name))
+        found[place] = replace(other, aliases=(*other.aliases, _alias(other, term)))
         return
     found.append(replace(term, directions=basis))
+
+
+def _alias(term: Term, other: Term) -> str:
+    """Name of ``other`` beside ``term``, with its sign where both have two levels."""
+    turned = (
+        term.contrast is not None
+        and other.contrast is not None
+        and float(term.contrast @ other.contrast) < 0
+    )
+    return f"-{other.name}" if turned else other.name
 
 
 def _orthonormal(columns: Floats) -> Floats:

@@ -228,7 +228,8 @@ def test_a_fraction_says_what_it_cannot_tell_apart() -> None:
     assert "Defining relation: I = -kernel_3 x one_head x wide." in table.notes
     assert "wide = -kernel_3 x one_head" in said(table)
     assert table.effects is not None
-    assert "aliases" in table.effects
+    wide = table.effects.set_index("term").loc["wide"]
+    assert wide["aliases"] == "-kernel_3 x one_head"
 
 
 def test_numbers_are_in_full() -> None:

@@ -126,17 +126,34 @@ def test_levels_can_be_words_and_the_base_comes_first() -> None:
 
 
 def test_a_fraction_names_aliases() -> None:
-    """Of 2^(3-1) with c = a b every main effect is an interaction too."""
+    """Of 2^(3-1) with c = -a b every main effect is an interaction too, turned round.
+
+    All are at their first level in the first arm, which is where a contrast is -1.
+    """
     full = crossed(2, 2)
-    levels = full.assign(c=(full["a"] + full["b"] + 1) % 2)
+    levels = full.assign(c=(full["a"] + full["b"]) % 2)
     found = decompose(accuracies(levels), levels)
     assert {row.term: row.aliases for row in found} == {
-        "a": ("b x c",),
-        "b": ("a x c",),
-        "c": ("a x b",),
+        "a": ("-b x c",),
+        "b": ("-a x c",),
+        "c": ("-a x b",),
         RESIDUAL: (),
     }
     assert any("cannot tell" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("factors", "only", "seen", "sign"), [(3, "bc", "a", "-"), (4, "cd", "a x b", "")]
+)
+def test_an_alias_takes_part_with_its_sign(factors: int, only: str, seen: str, sign: str) -> None:
+    """An interaction of known size alone is seen, with its sign, as the term that it is in."""
+    levels = crossed(*[2] * (factors - 1))
+    levels = levels.assign(**{"abcd"[factors - 1]: levels.sum(axis=1) % 2})
+    product = np.prod([2 * levels[name] - 1 for name in only], axis=0)
+    noise = np.random.default_rng(0).normal(0, 1e-6, (4, len(levels)))
+    row = decompose(pd.DataFrame(noise + 0.05 * product, columns=levels.index), levels).of(seen)
+    assert row.aliases == (sign + " x ".join(only),)
+    assert row.effect == pytest.approx(-0.1 if sign else 0.1, abs=1e-5)
 
 
 def test_a_seed_without_one_arm_is_left_out() -> None:
