@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from latex_compiler import too_wide_pt
 from made_ablations import eight_seeds, made
+from markdown_it import MarkdownIt
 
 from archsearch.ablation.formats import FORMATS, rendered
 from archsearch.ablation.table import Table, table_of
@@ -106,6 +107,18 @@ class Cells(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.open and self.open[-1] in ("td", "th"):
             self.rows[-1][-1] += data
+
+
+@pytest.mark.parametrize("name", ["plain", "factorial", "nasty"])
+def test_markdown_is_read_as_it_was_meant(tables: Mapping[str, Table], name: str) -> None:
+    """By a reader of CommonMark with the tables of forges: every cell letter by letter."""
+    table = tables[name]
+    reader = MarkdownIt("commonmark").enable("table")
+    page = Cells()
+    page.feed(reader.render(rendered(table, "markdown", Path("-"), None)))
+    frames = [table.arms, *([] if table.effects is None else [table.effects])]
+    shown = [row for frame in frames for row in (list(frame), *frame.itertuples(index=False))]
+    assert page.rows == [list(row) for row in shown]
 
 
 @pytest.mark.parametrize("name", ["plain", "factorial", "nasty"])
