@@ -36,6 +36,7 @@ class Table:
         notes: sentences below.
         numbers: the data frames behind it, in full: ``arms``, ``seeds`` and, of a factorial
             design, ``effects``.
+        verdicts: what the tests said, from which all of it was written.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Table:
     effects: pd.DataFrame | None
     notes: tuple[str, ...]
     numbers: Mapping[str, pd.DataFrame]
+    verdicts: Verdicts
 
     @property
     def title(self) -> str:
@@ -77,6 +79,7 @@ def table_of(ablation: Ablation) -> Table:
         effects=None if effects is None else _effects(effects),
         notes=notes_of(ablation, verdicts, effects),
         numbers=numbers,
+        verdicts=verdicts,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from archsearch.ablation.cells import paper, probability
 from archsearch.ablation.reader import Ablation
@@ -39,6 +39,14 @@ _EFFECTS = "◆: an effect where the corrected test says so."
 _CLAIMS = (
     "Paper: difference in points as stated there, of other nets, images and budgets than these."
 )
+
+
+class Wanted(NamedTuple):
+    """Standard deviation of the paired differences, and the seeds that it and its limit ask for."""
+
+    sd: float
+    seeds: str
+    careful: str
 
 
 def notes_of(ablation: Ablation, verdicts: Verdicts, effects: Effects | None) -> tuple[str, ...]:
@@ -109,7 +117,7 @@ def planning(ablation: Ablation, verdicts: Verdicts) -> Iterator[str]:
             f"{arms} arms {probability(corrected)}."
         )
     if n > 1:
-        told = (f"{row.arm} {_seeds(ablation, row, verdicts)}" for row in verdicts)
+        told = (f"{row.arm} {_seeds(seeds_wanted(ablation, row, verdicts))}" for row in verdicts)
         yield (
             "Seeds that would show the difference seen with probability "
             f"{POWER:g}, at the spread seen (in brackets: at its upper {CAUTION:.0%} limit): "
@@ -117,17 +125,22 @@ def planning(ablation: Ablation, verdicts: Verdicts) -> Iterator[str]:
         )
 
 
-def _seeds(ablation: Ablation, row: Verdict, verdicts: Verdicts) -> str:
+def _seeds(wanted: Wanted | None) -> str:
+    return UNKNOWN if wanted is None else f"{wanted.seeds} ({wanted.careful})"
+
+
+def seeds_wanted(ablation: Ablation, row: Verdict, verdicts: Verdicts) -> Wanted | None:
+    """How many seeds an arm's difference would need; None where its spread is not known."""
     differences = (ablation.frame[row.arm] - ablation.frame[row.reference]).dropna()
     sd = float(differences.std(ddof=1))
     if not (isfinite(sd) and sd > 0):
-        return UNKNOWN
+        return None
     arms, alpha = len(verdicts.rows), verdicts.alpha
+    careful_sd = cautious_sd(sd, len(differences))
     needed, careful = (
-        seeds_needed(row.difference, spread, arms, alpha)
-        for spread in (sd, cautious_sd(sd, len(differences)))
+        seeds_needed(row.difference, spread, arms, alpha) for spread in (sd, careful_sd)
     )
-    return f"{needed or _MANY} ({careful or _MANY})"
+    return Wanted(sd, str(needed or _MANY), str(careful or _MANY))
 
 
 def _costs(ablation: Ablation) -> str:
