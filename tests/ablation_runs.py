@@ -40,13 +40,11 @@ def made_ablation(
     """
     study = small_ablation(**{"seeds": "8", "margin": "0.02", **changes})
     run = new_run(study, folder / "run.sqlite")
-    done = 0
     while (package := run.next_package()) is not None:
-        if rounds is not None and done >= rounds:
-            break
         trials = [run.trials[job.number] for job in package.jobs]
+        if rounds is not None and trials[0].choices["seed"] == rounds:
+            break
         run.finish([_outcome(trial, fail or {}, error, epochs) for trial in trials])
-        done = max(int(t.choices["seed"]) for t in run.trials.values() if t.state != "waiting") + 1
     return open_run(folder)
 
 

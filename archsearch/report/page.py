@@ -44,9 +44,8 @@ def page(runs: Sequence[RunResults], *, importance: bool = True) -> str:
         return _search_page(reported(runs), importance=importance)
     if len(runs) > 1:
         raise InputError(
-            f"{ablations[0].folder}: is an ablation, and a report shows one ablation alone; of "
-            f"{len(runs)} runs it was given with {len(runs) - 1} more: report each ablation by "
-            "itself"
+            f"{ablations[0].folder}: is an ablation, and a report shows one ablation alone, got "
+            f"{len(runs)} runs; archsearch report {ablations[0].folder} makes its page"
         )
     return ablation_page(ablations[0])
 

@@ -10,6 +10,7 @@ from archsearch.ablation.cells import paper_points, points
 from archsearch.ablation.picture import seed_differences
 from archsearch.ablation.reader import Ablation
 from archsearch.ablation.table import Table
+from archsearch.notation import UNKNOWN
 from archsearch.report.ablated.shown import (
     MARKS,
     bars,
@@ -129,7 +130,9 @@ def _unknown(rows: Sequence[Verdict], table: Table) -> Iterator[dict[str, Any]]:
             "x": [0.0 for _ in at],
             "y": [y for y, _ in at],
             "customdata": [name for _, name in at],
-            "text": [f" no pair ({said[name]})" for _, name in at],
+            "text": [
+                " no pair yet" if said[n] == UNKNOWN else f" no pair: {said[n]}" for _, n in at
+            ],
             "textposition": "middle right",
             "textfont": {"color": "@bad", "size": 12},
             "hoverinfo": "skip",

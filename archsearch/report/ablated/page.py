@@ -52,7 +52,7 @@ def ablation_page(run: RunResults) -> str:
         "power": words.power(ablation, table),
         "failures": words.failures(ablation),
         "numbers": words.obtained(ablation, table, found),
-        "expenses": (words.spent(found), expense_note(found)),
+        "expenses": (words.spent(ablation, found), expense_note(found)),
         "environment": words.rows_of_facts(environment(found)),
         "study": run.study.to_yaml(),
     }

@@ -41,7 +41,7 @@ MARKS: Mapping[str, Mark] = MappingProxyType(
         "▲": Mark("better", "triangle-up", "@good", 14),
         "▼": Mark("worse", "triangle-down", "@bad", 14),
         "≈": Mark("equal within the margin", "circle", "@accent", 15, letter="≈"),
-        "": Mark("nothing shown", "circle", "@faint", 9),
+        "": Mark("not shown", "circle", "@faint", 9),
     }
 )
 """Looks by what stands in the table."""

@@ -46,7 +46,9 @@ def tiles(ablation: Ablation, table: Table, reported: Reported) -> list[tuple[st
         (
             "seeds an arm",
             str(done[0]) if len(done) == 1 else f"{done[0]} to {done[-1]}",
-            f"adaptive, {seeds.first} to {seeds.most}" if seeds.adaptive else f"of {seeds.first}",
+            f"adaptive, {seeds.first} to {seeds.most}"
+            if seeds.adaptive
+            else f"{seeds.first} asked for",
         ),
         ("trainings done", f"{now.done} of {now.budget_trials}", f"{now.complete} complete"),
         ("failed", str(failed), "of the trainings done"),
@@ -148,12 +150,12 @@ def _can_show(table: Table) -> str:
     )
 
 
-def spent(reported: Reported) -> list[Expense]:
+def spent(ablation: Ablation, reported: Reported) -> list[Expense]:
     """Seconds of each arm's trainings, and of what else was measured."""
-    seconds: dict[str, list[float]] = {}
+    seconds: dict[str, list[float]] = {arm.name: [] for arm in ablation.arms}
     for trial in reported.run.records:
         if any(measure.stage == "train" for measure in trial.measures.values()):
-            seconds.setdefault(str(trial.choices["arm"]), []).append(seconds_of(trial, "train"))
+            seconds[str(trial.choices["arm"])].append(seconds_of(trial, "train"))
     parts = [(f"training {arm}", len(all_), sum(all_)) for arm, all_ in seconds.items()]
     parts += list(_beside_training(reported))
     total = sum(part[2] for part in parts)

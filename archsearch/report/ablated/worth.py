@@ -65,7 +65,8 @@ def worth(ablation: Ablation, table: Table) -> dict[str, Any]:
 def _of_differences(ablation: Ablation, table: Table, cost: str) -> Iterator[Spot]:
     """Every arm beside what it is compared with, which is at zero."""
     costs = ablation.costs[cost]
-    yield Spot(ablation.base, _BASE, 0.0, 0.0, nan, nan)
+    if set(ablation.references.values()) == {ablation.base}:
+        yield Spot(ablation.base, _BASE, 0.0, 0.0, nan, nan)
     for row in table.verdicts:
         own, other = float(costs[row.arm]), float(costs[row.reference])
         more = 100 * (own / other - 1) if other else nan
