@@ -134,14 +134,11 @@ def test_a_click_shows_the_arm_s_net(desk: Any, figure: str) -> None:
 
 
 def test_a_row_of_the_table_shows_its_arm(desk: Any) -> None:
-    """By a click, and by the keyboard; the ring is at its marker."""
+    """By a click, and by the keyboard."""
     for arm, act in (("large_kernels", "click"), ("expand_2", "Enter")):
         row = desk.locator(f"tr[data-arm='{arm}']")
         row.click() if act == "click" else row.press(act)
         assert desk.locator("#net h3").text_content().startswith(arm)
-        ring = desk.evaluate("chart => document.getElementById('differences').data.at(-1).x[0]")
-        difference = desk.evaluate("shown.difference")
-        assert ring == pytest.approx(difference)
 
 
 def test_the_panel_has_the_numbers_of_the_table(desk: Any) -> None:
@@ -201,6 +198,14 @@ def test_names_lie_neither_on_each_other_nor_on_markers(desk: Any) -> None:
         assert not any(left < x < right and top < y < bottom for x, y in middles)
 
 
+def test_names_avoid_the_markers_of_others(desk: Any) -> None:
+    """A marker where a name would stand first sends it to another side."""
+    free = [{"name": "an_arm", "left": 100, "top": 100}]
+    near = [*free, {"name": "b", "left": 130, "top": 114}]
+    places = [desk.evaluate("(points) => namePlaces(points, 500)", one)[0] for one in (free, near)]
+    assert places == ["bottom right", "top right"]
+
+
 def test_every_seed_has_a_point(desk: Any, made: dict[str, Path]) -> None:
     """Two arms with eight pairs, one with six; hovering says which seed it is."""
     (dots,) = [
@@ -219,17 +224,39 @@ def test_every_seed_has_a_point(desk: Any, made: dict[str, Path]) -> None:
 def test_the_page_follows_the_system_s_colours(browser: Any, made: dict[str, Path]) -> None:
     """Also while it is open: the figures are painted again, and the arm stays chosen."""
     ink = "getComputedStyle(document.querySelector('#differences .xtitle')).fill"
+    band = "document.getElementById('differences')._fullLayout.shapes[0].fillcolor"
     with opened(browser, made["factorial"], 1280, "light") as seen:
         ready(seen)
         seen.page.evaluate("chooseArm('narrow')")
         light = seen.page.evaluate(ink)
+        assert seen.page.evaluate(band) == "#e9eef3"
         seen.page.emulate_media(color_scheme="dark")
         until(seen.page, f"{ink} !== '{light}'")
         until(
             seen.page,
             f"getComputedStyle(document.querySelector('#shares .xtitle')).fill === {ink}",
         )
+        assert seen.page.evaluate(band) == "#252d35"
         assert seen.page.locator("#net h3").text_content() == "narrow"
+        assert seen.logged == []
+
+
+RING = """(key) => {
+  const { x, y, name } = document.getElementById(key).data.at(-1 - (key === "worth"));
+  return [name, x[0], y[0]];
+}"""
+
+
+def test_a_ring_is_around_the_chosen_arm(browser: Any, made: dict[str, Path]) -> None:
+    """In both figures, also where many arms have one mark."""
+    with opened(browser, made["factorial"], 1280, "light") as seen:
+        ready(seen)
+        for place, arm in enumerate(seen.page.evaluate("page.arms.map((one) => one.name)")[1:]):
+            seen.page.evaluate("(name) => chooseArm(name)", arm)
+            difference = seen.page.evaluate("shown.difference")
+            assert seen.page.evaluate(RING, "differences") == ["chosen", difference, place]
+            name, _, upwards = seen.page.evaluate(RING, "worth")
+            assert (name, upwards) == ("chosen", difference)
         assert seen.logged == []
 
 

@@ -243,6 +243,16 @@ def test_an_arm_s_changed_stages_are_marked() -> None:
     assert "kernel size fixed to 7" in arms["kernel_3"]["paper"]
 
 
+def test_changed_stages_of_a_road_map_are_those_of_the_step() -> None:
+    """What an earlier step changed is not marked again."""
+    factors = {"plain": {"remove": "sdta"}, "bare": {"set": {"head.norm": "none"}}}
+    arms = {"base": [0.5], "plain": [0.4], "bare": [0.6]}
+    road = made(arms, design="cumulative", factors=factors, seeds=1)
+    (_, _, last) = arms_data(road, table_of(road), {}, None)
+    assert last["reference"] == "plain"
+    assert [s["name"] for s in last["net"]["stages"] if s["changed"]] == ["Head"]
+
+
 def test_the_arm_shown_first_is_the_one_that_differs_most() -> None:
     """One that is shown to differ goes before a larger difference that is not; else the base."""
     ablation = eight_seeds()
