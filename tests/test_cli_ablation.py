@@ -89,7 +89,7 @@ def test_what_is_for_searches_says_so(run: Path, command: list[str]) -> None:
     """And what to use instead."""
     more = [run] if command == ["compare"] else []
     text = said(*command, run, *more, code=2)
-    assert "small: is an ablation, which searches no space; archsearch run, status and tab" in text
+    assert "small: is an ablation, which searches no space; archsearch run, status, table a" in text
 
 
 def test_a_report_is_written_into_the_run_s_folder(run: Path, tmp_path: Path) -> None:
