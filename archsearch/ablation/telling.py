@@ -49,7 +49,13 @@ class Wanted(NamedTuple):
     careful: str
 
 
-def notes_of(ablation: Ablation, verdicts: Verdicts, effects: Effects | None) -> tuple[str, ...]:
+Wanting = Mapping[str, Wanted | None]
+"""By arm; None where the spread of its differences is not known."""
+
+
+def notes_of(
+    ablation: Ablation, verdicts: Verdicts, effects: Effects | None, wanted: Wanting
+) -> tuple[str, ...]:
     """All sentences, in the order in which they answer questions."""
     return (
         *_progress(ablation),
@@ -59,7 +65,7 @@ def notes_of(ablation: Ablation, verdicts: Verdicts, effects: Effects | None) ->
         _MARKS,
         *([_SHORT] if any(row.missing for row in verdicts) else []),
         *_failures(ablation),
-        *planning(ablation, verdicts),
+        *planning(verdicts, wanted),
         *([] if effects is None else [*effects.notes, _EFFECTS]),
         _costs(ablation),
         *_claims(ablation),
@@ -105,7 +111,7 @@ def _failures(ablation: Ablation) -> Iterator[str]:
         yield f"Failed: {arm}, seed {seed}: {reason}"
 
 
-def planning(ablation: Ablation, verdicts: Verdicts) -> Iterator[str]:
+def planning(verdicts: Verdicts, wanted: Wanting) -> Iterator[str]:
     """What this number of seeds can show, and how many the differences seen would need."""
     n, arms = max((row.n for row in verdicts), default=0), len(verdicts.rows)
     if n < 1:
@@ -117,7 +123,7 @@ def planning(ablation: Ablation, verdicts: Verdicts) -> Iterator[str]:
             f"{arms} arms {probability(corrected)}."
         )
     if n > 1:
-        told = (f"{row.arm} {_seeds(seeds_wanted(ablation, row, verdicts))}" for row in verdicts)
+        told = (f"{arm} {_seeds(one)}" for arm, one in wanted.items())
         yield (
             "Seeds that would show the difference seen with probability "
             f"{POWER:g}, at the spread seen (in brackets: at its upper {CAUTION:.0%} limit): "

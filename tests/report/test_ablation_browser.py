@@ -260,6 +260,28 @@ def test_a_ring_is_around_the_chosen_arm(browser: Any, made: dict[str, Path]) ->
         assert seen.logged == []
 
 
+MANY = """{a: {remove: sdta}, b: {set: {stages.1.width: 32}}, c: {set: {head.norm: none}},
+  d: {set: {conv_encoder.kernel: 9}}, e: {set: {conv_encoder.expand: 2.0}}}"""
+
+
+def test_the_net_stays_in_sight_beside_many_arms(browser: Any, folder: Path) -> None:
+    """Whichever of 31 rows is clicked on a desktop."""
+    run = made_ablation(folder / "many", factors=MANY, design="full_factorial", seeds="1")
+    file = folder / "many.html"
+    file.write_text(page([run]), encoding="utf-8")
+    with opened(browser, file, 1280, "light") as seen:
+        ready(seen)
+        last = seen.page.evaluate("chartOf('differences').layout.yaxis.ticktext.at(-1)")
+        place = "scrollTo(0, document.getElementById('differences').getBoundingClientRect().bottom"
+        seen.page.evaluate(f"{place} - 860)")
+        across, down = seen.page.evaluate(PLACE, ["differences", last])
+        assert 0 < down < 900
+        seen.page.mouse.click(across, down)
+        until(seen.page, f"document.querySelector('#net h3').textContent === '{last}'")
+        assert 0 < seen.page.locator("#net h3").bounding_box()["y"] < 300
+        assert seen.logged == []
+
+
 def test_a_tap_on_a_phone_brings_the_net_into_sight(browser: Any, made: dict[str, Path]) -> None:
     """The figure leaves scrolling to the finger."""
     with opened(browser, made["arms"], 390, "light", touch=True) as seen:

@@ -49,7 +49,7 @@ def ablation_page(run: RunResults) -> str:
         "question": words.question(ablation, found),
         "changes": words.changes(ablation),
         "arms": words.content_of_table(table),
-        "power": words.power(ablation, table),
+        "power": words.power(table),
         "failures": words.failures(ablation),
         "numbers": words.obtained(ablation, table, found),
         "expenses": (words.spent(ablation, found), expense_note(found)),

@@ -11,7 +11,6 @@ import pandas as pd
 from archsearch.ablation import cells
 from archsearch.ablation.reader import Ablation
 from archsearch.ablation.table import Table
-from archsearch.ablation.telling import seeds_wanted
 from archsearch.measures import LATENCY
 from archsearch.notation import UNKNOWN, duration
 from archsearch.report.ablated.shown import MARKS, in_points
@@ -115,12 +114,11 @@ def _origin(reported: Reported, name: str) -> tuple[str, str]:
     return found.how, found.text
 
 
-def power(ablation: Ablation, table: Table) -> tuple[str, pd.DataFrame]:
+def power(table: Table) -> tuple[str, pd.DataFrame]:
     """What these seeds can show, and how many the differences seen would need, arm by arm."""
-    verdicts = table.verdicts
     rows = []
-    for row in verdicts:
-        wanted = seeds_wanted(ablation, row, verdicts)
+    for row in table.verdicts:
+        wanted = table.wanted[row.arm]
         rows.append(
             {
                 "arm": row.arm,
