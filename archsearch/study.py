@@ -85,7 +85,7 @@ class Study:
         if self.plan is not None:
             raise InputError(
                 f"{self.settings.name}: is an ablation, which searches no space; archsearch run, "
-                "status and table are for it"
+                "status, table and report are for it"
             )
 
     def sampler(self, space: Space | None = None) -> Sampler:

@@ -132,6 +132,11 @@ def proposals(trials: Sequence[Trial]) -> list[Any]:
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A folder for stores, all of which are closed at the end."""
     yield tmp_path
+    close_stores()
+
+
+def close_stores() -> None:
+    """Close every store that was opened here, for fixtures that outlive a test."""
     while _OPEN:
         _OPEN.pop().close()
 

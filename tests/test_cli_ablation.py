@@ -83,13 +83,30 @@ def test_a_run_of_an_ablation_is_listed_with_the_others(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["pareto"], ["limits"], ["importance"], ["report"], ["check"], ["compare"]]
+    "command", [["pareto"], ["limits"], ["importance"], ["check"], ["compare"]]
 )
 def test_what_is_for_searches_says_so(run: Path, command: list[str]) -> None:
     """And what to use instead."""
     more = [run] if command == ["compare"] else []
     text = said(*command, run, *more, code=2)
-    assert "small: is an ablation, which searches no space; archsearch run, status and tab" in text
+    assert "small: is an ablation, which searches no space; archsearch run, status, table a" in text
+
+
+def test_a_report_is_written_into_the_run_s_folder(run: Path, tmp_path: Path) -> None:
+    """Or where it is told; without importances it is the same, as an ablation has none."""
+    assert f"wrote {run / 'report.html'}" in said("report", run)
+    whole = (run / "report.html").read_bytes()
+    (run / "report.html").unlink()
+    assert b"What earns its keep?" in whole
+    said("report", run, run, "--quick", "-o", tmp_path / "quick.html")
+    assert (tmp_path / "quick.html").read_bytes() == whole
+
+
+def test_a_report_mixes_no_ablation_with_other_runs(run: Path, tiny_run: Path) -> None:
+    """Nothing is written."""
+    text = said("report", tiny_run, run, "-o", run.parent / "no.html", code=2)
+    assert f"{run}: is an ablation, and a report shows one ablation alone" in text
+    assert not (run.parent / "no.html").exists()
 
 
 @pytest.mark.parametrize("command", [["audit"], ["check"]])

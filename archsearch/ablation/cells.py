@@ -67,13 +67,16 @@ def paper(claim: Claim | str | None) -> str:
     if isinstance(claim, str) or claim.status == "MISSING":
         return NOT_FOUND
     if claim.delta_top1:
-        number = _number(claim.delta_top1)
+        number = paper_points(claim)
         return claim.delta_top1 if number is None else signed(f"{abs(number):g}", number)
     return f"{claim.top1} %" if claim.top1 else "in words"
 
 
-def _number(text: str) -> float | None:
+def paper_points(claim: Claim | str | None) -> float | None:
+    """The difference in points that a paper states; None where it states no number."""
+    if not isinstance(claim, Claim) or claim.status == "MISSING":
+        return None
     try:
-        return float(text)
+        return float(claim.delta_top1)
     except ValueError:
         return None

@@ -76,11 +76,20 @@ def read_ablation(folder: str | Path) -> Ablation:
     Raises:
         InputError: there is no run, or it is that of a search.
     """
-    run = open_run(folder)
+    return ablation_of(open_run(folder))
+
+
+def ablation_of(run: RunResults) -> Ablation:
+    """The ablation in a run that was opened.
+
+    Raises:
+        InputError: it is the run of a search.
+    """
     plan = run.study.plan
     if plan is None:
         raise InputError(
-            f"{folder}: is the run of a search, which compares no arms; archsearch pareto shows it"
+            f"{run.folder}: is the run of a search, which compares no arms; archsearch pareto "
+            "shows it"
         )
     trained = [trial for trial in run.records if ACCURACY in trial.measures]
     return Ablation(

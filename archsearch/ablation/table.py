@@ -10,7 +10,7 @@ import pandas as pd
 
 from archsearch.ablation import cells
 from archsearch.ablation.reader import Ablation
-from archsearch.ablation.telling import notes_of
+from archsearch.ablation.telling import Wanting, notes_of, seeds_wanted
 from archsearch.arms.arm import Arm
 from archsearch.arms.claims import Claim
 from archsearch.notation import UNKNOWN
@@ -36,6 +36,8 @@ class Table:
         notes: sentences below.
         numbers: the data frames behind it, in full: ``arms``, ``seeds`` and, of a factorial
             design, ``effects``.
+        verdicts: what the tests said, from which all of it was written.
+        wanted: how many seeds the differences seen would need, by arm.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Table:
     effects: pd.DataFrame | None
     notes: tuple[str, ...]
     numbers: Mapping[str, pd.DataFrame]
+    verdicts: Verdicts
+    wanted: Wanting
 
     @property
     def title(self) -> str:
@@ -69,14 +73,17 @@ def table_of(ablation: Ablation) -> Table:
     numbers = {"arms": _numbers(ablation, verdicts), "seeds": _seeds(ablation)}
     if effects is not None:
         numbers["effects"] = _effect_numbers(effects)
+    wanted = {row.arm: seeds_wanted(ablation, row, verdicts) for row in verdicts}
     return Table(
         name=settings.name,
         question=settings.question,
         arms=_arms(ablation, verdicts),
         legend={arm.name: arm.changes for arm in ablation.arms if arm.changes},
         effects=None if effects is None else _effects(effects),
-        notes=notes_of(ablation, verdicts, effects),
+        notes=notes_of(ablation, verdicts, effects, wanted),
         numbers=numbers,
+        verdicts=verdicts,
+        wanted=wanted,
     )
 
 

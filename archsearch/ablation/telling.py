@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from archsearch.ablation.cells import paper, probability
 from archsearch.ablation.reader import Ablation
@@ -41,7 +41,21 @@ _CLAIMS = (
 )
 
 
-def notes_of(ablation: Ablation, verdicts: Verdicts, effects: Effects | None) -> tuple[str, ...]:
+class Wanted(NamedTuple):
+    """Standard deviation of the paired differences, and the seeds that it and its limit ask for."""
+
+    sd: float
+    seeds: str
+    careful: str
+
+
+Wanting = Mapping[str, Wanted | None]
+"""By arm; None where the spread of its differences is not known."""
+
+
+def notes_of(
+    ablation: Ablation, verdicts: Verdicts, effects: Effects | None, wanted: Wanting
+) -> tuple[str, ...]:
     """All sentences, in the order in which they answer questions."""
     return (
         *_progress(ablation),
@@ -51,7 +65,7 @@ def notes_of(ablation: Ablation, verdicts: Verdicts, effects: Effects | None) ->
         _MARKS,
         *([_SHORT] if any(row.missing for row in verdicts) else []),
         *_failures(ablation),
-        *planning(ablation, verdicts),
+        *planning(verdicts, wanted),
         *([] if effects is None else [*effects.notes, _EFFECTS]),
         _costs(ablation),
         *_claims(ablation),
@@ -97,7 +111,7 @@ def _failures(ablation: Ablation) -> Iterator[str]:
         yield f"Failed: {arm}, seed {seed}: {reason}"
 
 
-def planning(ablation: Ablation, verdicts: Verdicts) -> Iterator[str]:
+def planning(verdicts: Verdicts, wanted: Wanting) -> Iterator[str]:
     """What this number of seeds can show, and how many the differences seen would need."""
     n, arms = max((row.n for row in verdicts), default=0), len(verdicts.rows)
     if n < 1:
@@ -109,7 +123,7 @@ def planning(ablation: Ablation, verdicts: Verdicts) -> Iterator[str]:
             f"{arms} arms {probability(corrected)}."
         )
     if n > 1:
-        told = (f"{row.arm} {_seeds(ablation, row, verdicts)}" for row in verdicts)
+        told = (f"{arm} {_seeds(one)}" for arm, one in wanted.items())
         yield (
             "Seeds that would show the difference seen with probability "
             f"{POWER:g}, at the spread seen (in brackets: at its upper {CAUTION:.0%} limit): "
@@ -117,17 +131,22 @@ def planning(ablation: Ablation, verdicts: Verdicts) -> Iterator[str]:
         )
 
 
-def _seeds(ablation: Ablation, row: Verdict, verdicts: Verdicts) -> str:
+def _seeds(wanted: Wanted | None) -> str:
+    return UNKNOWN if wanted is None else f"{wanted.seeds} ({wanted.careful})"
+
+
+def seeds_wanted(ablation: Ablation, row: Verdict, verdicts: Verdicts) -> Wanted | None:
+    """How many seeds an arm's difference would need; None where its spread is not known."""
     differences = (ablation.frame[row.arm] - ablation.frame[row.reference]).dropna()
     sd = float(differences.std(ddof=1))
     if not (isfinite(sd) and sd > 0):
-        return UNKNOWN
+        return None
     arms, alpha = len(verdicts.rows), verdicts.alpha
+    careful_sd = cautious_sd(sd, len(differences))
     needed, careful = (
-        seeds_needed(row.difference, spread, arms, alpha)
-        for spread in (sd, cautious_sd(sd, len(differences)))
+        seeds_needed(row.difference, spread, arms, alpha) for spread in (sd, careful_sd)
     )
-    return f"{needed or _MANY} ({careful or _MANY})"
+    return Wanted(sd, str(needed or _MANY), str(careful or _MANY))
 
 
 def _costs(ablation: Ablation) -> str:

@@ -31,11 +31,11 @@ def report(
         bool, typer.Option("--quick", help="Without importances, which take most of the time.")
     ] = False,
 ) -> None:
-    """Write a report of runs: one HTML file that needs no network."""
+    """Write a report of searches, or of one ablation: one HTML file that needs no network."""
     from archsearch.report import page
-    from archsearch.results import open_search
+    from archsearch.results import open_run
 
-    found = [open_search(run) for run in dict.fromkeys(runs)]
+    found = [open_run(run) for run in dict.fromkeys(runs)]
     first = found[0].folder
     target = output or (first if len(found) == 1 else first.parent) / "report.html"
     write(target, page(found, importance=not quick))

@@ -6,6 +6,7 @@ Colours are tokens of ``looks.palette`` behind an ``@``, so that the page paints
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from archsearch.report.looks import SERIES_SYMBOLS
@@ -34,6 +35,16 @@ def layout(across: str, upwards: str, height: int = _HEIGHT) -> dict[str, Any]:
         "xaxis": {"title": {"text": across}},
         "yaxis": {"title": {"text": upwards}},
         "hovermode": "closest",
+    }
+
+
+def rows_of(names: Sequence[str]) -> dict[str, Any]:
+    """An axis upwards with a name a row, from above."""
+    return {
+        "tickvals": list(range(len(names))),
+        "ticktext": list(names),
+        "range": [len(names) - 0.5, -0.5],
+        "tickfont": {"size": 11},
     }
 
 

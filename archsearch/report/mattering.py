@@ -10,7 +10,7 @@ import pandas as pd
 from archsearch.errors import InputError
 from archsearch.importance import FRONT, METHODS, importances
 from archsearch.preferences import preferences
-from archsearch.report.charts import Chart, layout, series
+from archsearch.report.charts import Chart, layout, rows_of, series
 from archsearch.report.provenance import origin
 from archsearch.report.reported import Reported
 from archsearch.shadow_prices import footnote, readable_prices, shadow_prices
@@ -61,7 +61,7 @@ def preference_charts(place: int, one: Reported) -> tuple[list[Chart], list[str]
     rows = table.head(MOST_PREFERENCES)
     look = layout("share of the nets", "", height=110 + _ROW_PIXELS * (len(rows) + 1))
     names = [f"{leaf}: {value}" for leaf, value in zip(rows["leaf"], rows["value"], strict=True)]
-    look["yaxis"] |= _rows(names)
+    look["yaxis"] |= rows_of(names)
     look["xaxis"] |= {"range": [-0.02, 1.02]}
     note = f"Most surprising first; a hollow marker is not told apart. {table.attrs['footnote']}"
     traces = [trace | {"customdata": names} for trace in (_shares(rows), _priors(rows))]
@@ -122,19 +122,9 @@ def _chart(key: str, name: str, table: pd.DataFrame) -> Chart:
     traces = [_dots(place, method, table, leaves) for place, method in enumerate(METHODS)]
     look = layout("importance (share)", "", height=130 + _ROW_PIXELS * (len(leaves) + 1))
     look["xaxis"]["rangemode"] = "tozero"
-    look["yaxis"] |= _rows(leaves)
+    look["yaxis"] |= rows_of(leaves)
     title = "Being on the front" if name == FRONT else name
     return Chart(key, title, f"{table.attrs['notes'][name]}.", traces, look)
-
-
-def _rows(names: Sequence[str]) -> dict[str, Any]:
-    """An axis with a name a row, from above."""
-    return {
-        "tickvals": list(range(len(names))),
-        "ticktext": list(names),
-        "range": [len(names) - 0.5, -0.5],
-        "tickfont": {"size": 11},
-    }
 
 
 def _dots(place: int, method: str, table: pd.DataFrame, leaves: Sequence[str]) -> dict[str, Any]:

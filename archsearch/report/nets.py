@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -27,6 +28,12 @@ def drawn(architecture: Architecture, classes: int) -> dict[str, Any]:
         "macs": engineering(net.macs),
         "stages": [_stage(stage, net.params, net.macs) for stage in net.stages if stage.layers],
     }
+
+
+def block_kinds(nets: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Kinds of the blocks of nets as ``drawn`` gives them, each of which has a colour."""
+    stages = (stage for net in nets for stage in net["stages"])
+    return {kind for stage in stages for _, kind, _, block in stage["layers"] if block}
 
 
 def _stage(stage: StagePart, params: int, macs: int) -> dict[str, Any]:

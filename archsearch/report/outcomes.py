@@ -81,14 +81,14 @@ def expenses(reported: Reported) -> list[Expense]:
     for trial in reported.run.records:
         for stage in _STAGES:
             if any(m.stage == stage for m in trial.measures.values()):
-                spent[stage].append(_seconds(trial, stage))
+                spent[stage].append(seconds_of(trial, stage))
     parts = [("proposing and screening", len(reported.run.records), reported.sampler_s)]
     parts += [(_STAGES[s], len(spent[s]), sum(spent[s])) for s in _STAGES if s in spent]
     total = sum(seconds for *_, seconds in parts)
     return [Expense(*part, share=part[2] / total if total else 0.0) for part in parts]
 
 
-def _seconds(trial: Trial, stage: str) -> float:
+def seconds_of(trial: Trial, stage: str) -> float:
     """What a stage took of a trial; ``train_s`` is all of its training, rungs included."""
     if stage == "train" and "train_s" in trial.measures:
         return trial.measures["train_s"].value

@@ -123,7 +123,7 @@ def learning_curves(runs: Sequence[Reported]) -> list[Chart]:
 
 
 def _curve(one: Reported, number: int, *, on_front: bool) -> dict[str, Any]:
-    epochs, accuracies = _mean(one.curves[number])
+    epochs, accuracies = mean_curve(one.curves[number])
     kind = family(one.run.architecture(number))
     said = f"trial {number}, {kind}<br>epoch %{{x:g}}: %{{y:.3f}}<extra></extra>"
     return {
@@ -139,7 +139,7 @@ def _curve(one: Reported, number: int, *, on_front: bool) -> dict[str, Any]:
     }
 
 
-def _mean(points: Sequence[CurvePoint]) -> tuple[list[float], list[float | None]]:
+def mean_curve(points: Sequence[CurvePoint]) -> tuple[list[float], list[float | None]]:
     """Epochs, and the mean accuracy of the repetitions that reached each."""
     at: dict[float, list[float]] = defaultdict(list)
     for point in points:

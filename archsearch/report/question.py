@@ -27,7 +27,7 @@ def question(reported: Reported) -> dict[str, str]:
         "start": _start(settings),
         "scores": _scores(settings),
         "training": _training(settings),
-        "images": _images(settings),
+        "images": images(settings),
         "budget": _budget(settings),
         "seed": str(settings.seed),
         "notes": settings.notes or UNKNOWN,
@@ -85,7 +85,8 @@ def _training(settings: Settings) -> str:
     )
 
 
-def _images(settings: Settings) -> str:
+def images(settings: Settings) -> str:
+    """Which images are trained on and which judge."""
     data = settings.data
     train = "all other images" if data.train is None else f"{data.train:,} images"
     judged = "the source's own part" if data.validation is None else f"{data.validation:,}"

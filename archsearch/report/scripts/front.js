@@ -90,28 +90,12 @@ function frontLine(points, x, y, name, tone) {
   };
 }
 
-// Where a name can stand: the way from its star, in widths of the text and in lines.
-const NAME_PLACES = { "bottom right": [0, 1], "bottom left": [-1, 1], "top right": [0, -1], "top left": [-1, -1] };
-
-// Names stand on the side that has more room, or on another one rather than on each other; a name
-// without a place is not written, and hovering says it.
+// Names of nets beside their stars, where there is room.
 function labelPlaces(nets, x, y) {
   const across = position(x, figure.clientWidth || 600);
   const down = position(y, -(figure.clientHeight || 500));
-  const taken = [];
-  return nets.map((point) => {
-    const [left, top, wide] = [across(point.values[x]), down(point.values[y]), 6.4 * point.name.length];
-    const side = left > (figure.clientWidth || 600) / 2 ? " left" : " right";
-    const places = Object.keys(NAME_PLACES).sort((one, two) => two.endsWith(side) - one.endsWith(side));
-    const place = places.find((name) => {
-      const [shift, lines] = NAME_PLACES[name];
-      const box = [left + shift * wide + (shift ? -8 : 8), top + 14 * lines, wide];
-      const free = taken.every(([l, t, w]) => box[0] > l + w || box[0] + wide < l || Math.abs(box[1] - t) > 14);
-      if (free) taken.push(box);
-      return free;
-    });
-    return place ?? null;
-  });
+  const points = nets.map((point) => ({ name: point.name, left: across(point.values[x]), top: down(point.values[y]) }));
+  return namePlaces(points, (figure.clientWidth || 600) / 2);
 }
 
 // Roughly where a measure's values lie in so many pixels, which are as many as all values take.
@@ -137,11 +121,7 @@ function stars(points, x, y) {
 
 function ring(x, y) {
   const there = shown && shown.values[x] !== null && shown.values[y] !== null;
-  const look = { symbol: "circle-open", size: 24, color: colour("accent"), line: { width: 2.5 } };
-  return {
-    type: "scatter", mode: "markers", x: there ? [shown.values[x]] : [], y: there ? [shown.values[y]] : [],
-    marker: look, hoverinfo: "skip", showlegend: false, name: "chosen",
-  };
+  return ringAt(there ? [shown.values[x]] : [], there ? [shown.values[y]] : []);
 }
 
 function frontTraces(x, y) {

@@ -7,16 +7,6 @@ function chooseTrial(run, number) {
   document.querySelector(".bench").scrollIntoView({ behavior: "smooth", block: "start" });
 }
 
-// Rows with long names: on a phone each name stands above its row and not beside it.
-function fitted(own) {
-  if (!phone.matches || !own.yaxis.tickvals) return own;
-  const above = own.yaxis.tickvals.map((place) => place - 0.4);
-  const yaxis = { ...own.yaxis, tickvals: above, range: [own.yaxis.range[0], -0.75], showticklabels: false, showgrid: false, ticks: "" };
-  const look = { xref: "paper", x: 0, xanchor: "left", showarrow: false, font: { size: 11, color: colour("faint") } };
-  const annotations = own.yaxis.ticktext.map((name, place) => ({ ...look, text: plain(name), y: above[place] }));
-  return { ...own, yaxis, annotations, height: 1.3 * own.height };
-}
-
 function chooseRow(row) {
   chooseTrial(Number(row.closest("table").dataset.run ?? row.dataset.run), Number(row.dataset.number));
 }
@@ -24,12 +14,6 @@ function chooseRow(row) {
 function chooseLine(event) {
   const net = event.points[0].data.meta;
   if (net) chooseTrial(net.run, net.number);
-}
-
-function drawCharts() {
-  for (const chart of page.charts) {
-    Plotly.react(chart.key, painted(chart.traces), layout(fitted(chart.layout)), CONFIG);
-  }
 }
 
 function paintRuns() {

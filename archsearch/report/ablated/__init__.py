@@ -1,0 +1,1 @@
+"""The report of an ablation: what its table says as figures, nets and words."""
