@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import lru_cache
 from math import floor, isfinite, sqrt
 
@@ -81,8 +82,16 @@ def seeds_needed(
     _check(1, sd, arms)
     if forecast(MOST_SEEDS, difference, sd, arms, alpha) < power:
         return None
-    counts = range(fewest_seeds(arms, alpha), MOST_SEEDS + 1)
-    return next(n for n in counts if forecast(n, difference, sd, arms, alpha) >= power)
+
+    def enough(n: int) -> bool:
+        return forecast(n, difference, sd, arms, alpha) >= power
+
+    fewest = fewest_seeds(arms, alpha)
+    few = next(filter(enough, range(fewest, _SIMULATED + 1)), None)
+    # From here on power grows with n (the level never falls, as floor(2x) >= 2 floor(x)): halving
+    # finds what trying one after the other would find.
+    many = range(max(fewest, _SIMULATED + 1), MOST_SEEDS + 1)
+    return few if few is not None else many[bisect_left(many, True, key=enough)]
 
 
 def cautious_sd(sd: float, n: int, confidence: float = CAUTION) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from archsearch.errors import InputError
@@ -93,3 +95,19 @@ def test_no_spread_is_no_plan(sd: float) -> None:
         seeds_needed(0.01, sd)
     with pytest.raises(InputError, match="0 seeds and 1 arms"):
         forecast(0, 0.01, 1.0)
+
+
+@settings(max_examples=25)
+@given(
+    st.floats(0.05, 3),
+    st.sampled_from((1, 2, 5, 40, 127)),
+    st.sampled_from((0.05, 0.01)),
+    st.sampled_from((0.5, 0.8, 0.95)),
+)
+def test_halving_finds_what_trying_every_number_finds(
+    ratio: float, arms: int, alpha: float, power: float
+) -> None:
+    """The first number of seeds with the power, of all from 1 on."""
+    counts = range(1, MOST_SEEDS + 1)
+    first = next((n for n in counts if forecast(n, ratio, 1, arms, alpha) >= power), None)
+    assert seeds_needed(ratio, 1, arms, alpha, power) == first
