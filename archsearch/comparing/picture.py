@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from math import ceil
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from archsearch.colours import INK
@@ -13,7 +15,7 @@ from archsearch.devices.source import label, one_source
 from archsearch.figures.anytime import plot_anytime
 from archsearch.figures.attainment import plot_attainment, plot_differences
 from archsearch.figures.quantity import Quantity
-from archsearch.figures.style import DPI, NOTE_PT
+from archsearch.figures.style import DPI, NOTE_PT, series
 from archsearch.measures import LATENCY, MEASURES
 from archsearch.notation import quantity
 from archsearch.tables import latencies_of
@@ -24,7 +26,7 @@ _PANEL = (5.4, 4.4)
 def plot_comparison(
     found: Comparison, x: str | None = None, y: str | None = None, over: Over = "trials"
 ) -> Figure:
-    """Draw attainment surfaces, for two strategies their difference, and growth over the run.
+    """Draw attainment surfaces, the first strategy's difference from each other, and growth.
 
     Args:
         found: what to draw.
@@ -36,24 +38,44 @@ def plot_comparison(
         InputError: the runs do not compare in these measures.
     """
     x, y = found.axes(x, y)
-    across, upwards = _quantity(found, x, y), _quantity(found, y, x)
-    pair = found.strategies if len(found.strategies) == 2 else None
-    panels = 3 if pair else 2
-    figure = Figure(figsize=(panels * _PANEL[0], _PANEL[1]), dpi=DPI, layout="constrained")
-    left = figure.add_subplot(1, panels, 1)
-    if pair:
-        rectangles, names = found.rectangles(*pair, x, y), (pair[0].name, pair[1].name)
-        beside = figure.add_subplot(1, panels, 2, sharex=left, sharey=left)
-        plot_differences(
-            rectangles, across, upwards, names, title="difference in attainment", ax=beside
-        )
+    figure, (left, *beside, right) = _panels(len(found.strategies) + 1)
+    _differences(beside, found, x, y)
     # Last of those that share axes, as its limits leave out what is far from every surface.
+    across, upwards = _quantity(found, x, y), _quantity(found, y, x)
     plot_attainment(found.surfaces(x, y), across, upwards, title="attainment", ax=left)
-    right = figure.add_subplot(1, panels, panels)
     plot_anytime(found.curves(over), over, title="growth", ax=right)
     note: dict[str, Any] = {"fontsize": NOTE_PT, "color": INK, "x": 0.01, "ha": "left"}
     figure.supxlabel("\n".join(_notes(found, x, y)), **note)
     return figure
+
+
+def _panels(count: int) -> tuple[Figure, list[Axes]]:
+    """Axes in rows of up to three; all but the last share those of the first."""
+    columns = 2 if count == 4 else min(count, 3)
+    rows = ceil(count / columns)
+    size = (columns * _PANEL[0], rows * _PANEL[1])
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
+    axes: list[Axes] = []
+    for place in range(1, count + 1):
+        shared = axes[0] if axes and place < count else None
+        axes.append(figure.add_subplot(rows, columns, place, sharex=shared, sharey=shared))
+    return figure, axes
+
+
+def _differences(axes: Iterable[Axes], found: Comparison, x: str, y: str) -> None:
+    """Where the first strategy attains more often than each other, and less often."""
+    first, *others = found.strategies
+    across, upwards = _quantity(found, x, y), _quantity(found, y, x)
+    for index, (ax, other) in enumerate(zip(axes, others, strict=True), 1):
+        plot_differences(
+            found.rectangles(first, other, x, y),
+            across,
+            upwards,
+            (first.name, other.name),
+            looks=(series(0), series(index)),
+            title="difference in attainment",
+            ax=ax,
+        )
 
 
 def _notes(found: Comparison, x: str, y: str) -> Iterator[str]:

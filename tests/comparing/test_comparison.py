@@ -9,6 +9,7 @@ from math import isnan
 import numpy as np
 import pytest
 from made_strategies import changed, made_strategy
+from matplotlib.colors import to_hex
 
 from archsearch.comparing import Comparison, compare
 from archsearch.comparing.picture import plot_comparison
@@ -292,3 +293,25 @@ def test_two_objectives_need_no_further_words(found: Comparison) -> None:
     assert "alone" not in told
     assert "±" not in told
     assert "Attainment is of" not in plot_comparison(found).get_supxlabel()
+
+
+@pytest.mark.parametrize(("others", "columns"), [("b", 3), ("bc", 2), ("bcd", 3)])
+def test_a_figure_has_every_difference_from_the_first(
+    tiny_study: Study, others: str, columns: int
+) -> None:
+    """In the colours that the strategies have beside it; in rows of up to three panels."""
+    made = [made_strategy(tiny_study, name, *(A if name in "ac" else B)) for name in "a" + others]
+    left, *beside, right = plot_comparison(compare(made, corners=BOX)).axes
+    assert (left.get_title("left"), right.get_title("left")) == ("attainment", "growth")
+    assert len(beside) == len(others)
+    colours = [line.get_color() for line in left.lines if "median" in str(line.get_label())]
+    for ax, name, colour in zip(beside, others, colours[1:], strict=True):
+        assert ax.get_legend_handles_labels()[1] == ["a ahead", f"{name} ahead"]
+        assert ax.get_shared_x_axes().joined(ax, left)
+        areas = [one for one in ax.collections if any(len(p.vertices) for p in one.get_paths())]
+        drawn = {to_hex(c) for one in areas for c in one.get_facecolor()}
+        # Of two strategies that are alike in every run neither is ahead.
+        assert (to_hex(colour) in drawn) == (name != "c")
+    spec = left.get_subplotspec()
+    assert spec is not None
+    assert spec.get_gridspec().ncols == columns
