@@ -114,7 +114,7 @@ def test_one_run_is_no_comparison(tiny_run: Path) -> None:
 
 
 def test_a_figure_of_two_strategies_has_three_panels_and_states_its_box(tiny_study: Study) -> None:
-    """Attainment and difference share their axes; of three strategies there is no difference."""
+    """Attainment and difference share their axes; three strategies have two differences."""
     rng = np.random.default_rng(0)
     strategies = [
         made_strategy(tiny_study, name, *rng.uniform((0.4, 1e6), (0.8, 2e7), (3, 6, 2)).tolist())
@@ -130,7 +130,7 @@ def test_a_figure_of_two_strategies_has_three_panels_and_states_its_box(tiny_stu
     assert growth.get_xlabel() == "trials"
     assert "Hypervolume is a share of the box from val_accuracy 0.3" in figure.get_supxlabel()
     assert render(figure, "png").startswith(b"\x89PNG")
-    assert len(plot_comparison(compare(strategies), "params", over="seconds").axes) == 2
+    assert len(plot_comparison(compare(strategies), "params", over="seconds").axes) == 4
 
 
 def test_limits_say_what_they_cost(tiny_run: Path, tmp_path: Path) -> None:
