@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
@@ -46,7 +47,13 @@ def _template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["parts"] = _parts
     return environment.get_template(name)
+
+
+def _parts(name: str) -> list[str]:
+    """A name in the parts between which a narrow page may break it: ``large_``, ``kernels``."""
+    return re.split(r"(?<=[_+.-])(?=[^_+.-])", name)
 
 
 def _read(name: str) -> str:

@@ -59,6 +59,17 @@ def test_the_page_has_the_table_s_cells(folder: Path, changes: dict[str, str]) -
         assert table_in(html, "effects") == expected
 
 
+def test_names_stay_whole_wherever_they_may_break(folder: Path) -> None:
+    """Long ones break behind their joints on a narrow page, odd ones lose nothing."""
+    factors = "{a__b-: {set: {conv_encoder.kernel: 9}}, conv: {remove: sdta}}"
+    run = made_ablation(folder / "a", factors=factors, design="leave_one_out")
+    html, names = page([run]), table_said(run).arms["arm"].tolist()
+    assert "a__b-" in "+".join(names)
+    assert [row[0] for row in table_in(html, "table")[1:]] == names
+    assert [unescape(name) for name in re.findall(r'data-arm="([^"]*)"', html)] == names
+    assert "a__<wbr>b-" in section(html, "table")
+
+
 def test_tiles_count_the_marks(folder: Path) -> None:
     """Better, worse and equal arms, as the table marks them."""
     run = made_ablation(folder / "a")

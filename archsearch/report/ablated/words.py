@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -179,14 +178,10 @@ def changes(ablation: Ablation) -> list[Row]:
 def content_of_table(table: Table) -> dict[str, Any]:
     """The table as the template writes it: columns with whether they are text, and rows.
 
-    A row is the arm's name in the parts between which it may break, and the other cells.
+    A row is the arm's name, and the other cells.
     """
     text = {"arm", "against", "paper", ""}
     return {
         "columns": [(name, name in text) for name in table.arms.columns],
-        "rows": [(_parts(name), cells_) for name, *cells_ in table.arms.to_numpy().tolist()],
+        "rows": [(name, cells_) for name, *cells_ in table.arms.to_numpy().tolist()],
     }
-
-
-def _parts(name: str) -> list[str]:
-    return re.findall(r"[^_+.-]+[_+.-]*", name)
