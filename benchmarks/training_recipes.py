@@ -36,8 +36,8 @@ from archsearch.training import Recipe, TrainingFailed, train
 RATES: Mapping[str, tuple[float, ...]] = {
     "adamw": (1e-3, 2e-3, 4e-3),
     "nadam": (1e-3, 2e-3, 4e-3),
-    "sgd": (2e-2, 5e-2, 1e-1),
-    "muon": (2e-3, 4e-3, 8e-3),
+    "sgd": (1e-2, 2e-2, 5e-2),
+    "muon": (4e-3, 8e-3, 1.6e-2),
 }
 NETS = ("edgenext_xx_small", "parcnet_xs")
 
