@@ -55,6 +55,11 @@ def notes(
             yield f"{row.arm}: n = {row.n}, without {_seeds(row)}, which one of the pair lacks."
         if row.n > 1 and np.ptp(pair.differences) == 0:
             yield f"{row.arm}: the same difference on every seed, so its interval has no width."
+        if row.significant and row.low < 0 < row.high:
+            yield (
+                f"{row.arm}: its test rules out that there is no difference, its interval does "
+                "not: they are two methods, which part where a seed lies far from the others."
+            )
         if error := (monte_carlo_error(row.p, row.n) if isfinite(row.p) else 0.0):
             yield f"{row.arm}: p by Monte Carlo, {DRAWS:,} patterns, error {error:.1g}."
     yield from _too_few(rows, alpha)

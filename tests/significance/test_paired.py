@@ -95,6 +95,25 @@ def test_with_three_seeds_nothing_is_significant_and_the_table_says_so() -> None
     assert "no difference can" not in " ".join(judge(frame(8), "base").notes)
 
 
+def test_a_test_and_an_interval_that_part_are_said() -> None:
+    """Seven seeds agree and one is far off: the real differences of CMT's patch stem, in points.
+
+    Where the test shows nothing the interval may leave out zero: it is not corrected.
+    """
+    apart = np.array([-0.68, 2.56, 2.58, 1.86, 2.18, 1.7, 2.72, 1.82])
+    given_ = pd.DataFrame(
+        {"base": 0.5, "apart": 0.5 + apart / 100, "clear": 0.5 + (apart + 2) / 100}
+    )
+    found = judge(given_, "base")
+    assert [row.significant for row in found] == [True, True]
+    assert found.of("apart").low < 0 < found.of("clear").low
+    said = [note for note in found.notes if "two methods" in note]
+    assert len(said) == 1
+    assert said[0].startswith("apart: its test rules out that there is no difference, its interv")
+    silent = judge(given_, "base", alpha=0.001)
+    assert not any("two methods" in note for note in silent.notes)
+
+
 def test_an_arm_can_have_another_reference() -> None:
     """A cumulative design compares each step with the one before."""
     given_ = frame()
